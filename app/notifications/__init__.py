@@ -1,0 +1,1 @@
+"""Messages, delivery rows (the outbox) and the retry policy."""

@@ -1,0 +1,1 @@
+"""Rules over series: definitions, windows, evaluation."""

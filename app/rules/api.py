@@ -1,0 +1,117 @@
+"""HTTP of rules."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from app.auth.access import allow
+from app.auth.domain import Role
+from app.core.errors import Invalid
+from app.core.http import Answer, Blueprint, page_of, parse_cursor, read, runtime, write
+from app.rules import service
+from app.rules.domain.rule import Definition
+from app.rules.schemas import RuleIn, RuleOut, RulePage, RulePatch, RulePut, RulesArgs, rule_out
+from app.rules.store import Search
+
+blueprint = Blueprint("rules", __name__, url_prefix="/rules", description="What is watched, and when it is an alert.")
+
+
+@blueprint.route("", methods=["GET"])
+@allow(Role.VIEWER)
+@blueprint.arguments(RulesArgs, location="query")
+@blueprint.response(200, RulePage)
+def list_rules(args: dict[str, Any]) -> Response:
+    """Rules, newest first; `q` looks into id, name and metric."""
+    after = parse_cursor(args["cursor"]) if args["cursor"] else None
+    wanted = Search(args["enabled"], args["metric"], args["q"], after, args["limit"] + 1)
+
+    def unit(session: Session, now: datetime) -> Any:
+        page = page_of(service.list_rules(session, wanted), args["limit"], lambda one: (one.created_at, one.rule.id))
+        return {**page, "items": [rule_out(one) for one in page["items"]]}
+
+    return read(unit)
+
+
+@blueprint.route("", methods=["POST"])
+@allow(Role.ADMIN)
+@blueprint.arguments(RuleIn)
+@blueprint.response(201, RuleOut)
+def create_rule(body: dict[str, Any]) -> Response:
+    """Make a rule; it is evaluated at once."""
+    rule_id = body.pop("id")
+
+    def unit(session: Session, now: datetime) -> Answer:
+        made = service.create_rule(session, Definition(**body), rule_id, now, runtime().settings)
+        return rule_out(made), 201
+
+    return write(unit)
+
+
+@blueprint.route("/<rule_id>", methods=["GET"])
+@allow(Role.VIEWER)
+@blueprint.response(200, RuleOut)
+def get_rule(rule_id: str) -> Response:
+    """A rule, and how its evaluation goes."""
+    return read(lambda session, _now: rule_out(service.get_rule(session, rule_id)))
+
+
+@blueprint.route("/<rule_id>", methods=["PUT"])
+@allow(Role.ADMIN)
+@blueprint.arguments(RulePut)
+@blueprint.response(200, RuleOut)
+def replace_rule(body: dict[str, Any], rule_id: str) -> Response:
+    """Replace a rule's definition. A change of its condition resolves its alerts."""
+    return _change(rule_id, body)
+
+
+@blueprint.route("/<rule_id>", methods=["PATCH"])
+@allow(Role.ADMIN)
+@blueprint.arguments(RulePatch(partial=True))
+@blueprint.response(200, RuleOut)
+def change_rule(body: dict[str, Any], rule_id: str) -> Response:
+    """Change some fields of a rule. A change of its condition resolves its alerts."""
+    return _change(rule_id, body)
+
+
+@blueprint.route("/<rule_id>", methods=["DELETE"])
+@allow(Role.ADMIN)
+@blueprint.response(204)
+def delete_rule(rule_id: str) -> Response:
+    """Delete a rule; its alerts are resolved."""
+
+    def unit(session: Session, now: datetime) -> Answer:
+        service.delete_rule(session, rule_id, now)
+        return None, 204
+
+    return write(unit)
+
+
+@blueprint.route("/<rule_id>/enable", methods=["POST"])
+@allow(Role.ADMIN)
+@blueprint.response(200, RuleOut)
+def enable_rule(rule_id: str) -> Response:
+    """Switch a rule on; it is evaluated at once."""
+    return _change(rule_id, {"enabled": True})
+
+
+@blueprint.route("/<rule_id>/disable", methods=["POST"])
+@allow(Role.ADMIN)
+@blueprint.response(200, RuleOut)
+def disable_rule(rule_id: str) -> Response:
+    """Switch a rule off; its alerts are resolved."""
+    return _change(rule_id, {"enabled": False})
+
+
+def _change(rule_id: str, body: dict[str, Any]) -> Response:
+    changes = dict(body)
+    if changes.pop("id", rule_id) != rule_id:
+        raise Invalid({"id": ["an id does not change; leave it out or send the rule's own"]})
+    expected_version = changes.pop("expected_version", None)
+
+    def unit(session: Session, now: datetime) -> Answer:
+        changed = service.change_rule(session, rule_id, changes, expected_version, now, runtime().settings)
+        return rule_out(changed), 200
+
+    return write(unit)

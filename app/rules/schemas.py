@@ -1,0 +1,174 @@
+"""Shapes of rules."""
+
+from datetime import timedelta
+from typing import Any
+
+import marshmallow as ma
+
+from app.core.http import PageArgs
+from app.core.labels import MAX_LABELS, MAX_NAME
+from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug, UtcTime
+from app.rules.domain.rule import Aggregation, Definition, Health, Operator, selector_matchers
+from app.rules.store import Stored
+from app.telemetry.domain import MAX_METRIC
+
+_SOURCES = ("metric",)
+_MAX_NAMES = 50
+_LONGEST = timedelta(days=366)
+
+
+class Choice(ma.fields.Enum[Any]):
+    """One of a few words, in any case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(value.strip().lower() if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+class Selector(Described):
+    """Which series: an object label -> value or operator and value, or a list of matchers."""
+
+    described = {
+        "type": ["object", "array"],
+        "additionalProperties": {"type": "string"},
+        "items": {"type": "string"},
+        "maxProperties": MAX_LABELS,
+        "maxItems": MAX_LABELS,
+        "examples": [{"host": "web-1"}, ['host=~"web.*"']],
+    }
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return list(value) if isinstance(value, tuple) else value
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str] | tuple[str, ...]:
+        items = [*value, *value.values()] if isinstance(value, dict) else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ma.ValidationError('use {"host": "web-1"} or ["host=~\\"web.*\\""]')
+        if len(value) > MAX_LABELS:
+            raise ma.ValidationError(f"use at most {MAX_LABELS} matchers")
+        if isinstance(value, dict) and not all(1 <= len(name) <= MAX_NAME for name in value):
+            raise ma.ValidationError(f"a label name has 1 to {MAX_NAME} characters")
+        selector = dict(value) if isinstance(value, dict) else tuple(value)
+        try:
+            selector_matchers(selector)
+        except ValueError as error:
+            raise ma.ValidationError(str(error)) from None
+        return selector
+
+
+class Names(ma.fields.List[Any]):
+    """Some texts, kept as a tuple; each once."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return tuple(dict.fromkeys(super()._deserialize(value, attr, data, **kwargs)))
+
+
+def _between(low: timedelta, high: timedelta, words: str) -> ma.validate.Range:
+    return ma.validate.Range(low, high, error=f"use a duration {words}")
+
+
+_WINDOW = _between(timedelta(milliseconds=1), _LONGEST, "longer than 0s, at most 366d")
+_FOR = _between(timedelta(0), _LONGEST, "of at most 366d")
+_INTERVAL = _between(timedelta(seconds=1), timedelta(days=1), "from 1s to 1d")
+
+
+class RuleFields(Shape):
+    """What a person says of a rule."""
+
+    name = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
+    description = ma.fields.String(load_default="", validate=ma.validate.Length(max=10_000))
+    source = ma.fields.String(
+        load_default="metric",
+        validate=ma.validate.OneOf(_SOURCES, error="{input} is not supported; supported: {choices}"),
+    )
+    metric = ma.fields.String(required=True, validate=ma.validate.Length(1, MAX_METRIC))
+    operator = Choice(Operator, by_value=True, required=True)
+    threshold = Number(required=True)
+    severity = SeverityName(required=True)
+    window = Duration(data_key="evaluation_window", load_default=Definition.window, validate=_WINDOW)
+    aggregation = Choice(Aggregation, by_value=True, load_default=Definition.aggregation)
+    pending_for = Duration(data_key="for", load_default=Definition.pending_for, validate=_FOR)
+    interval = Duration(load_default=None, allow_none=True, validate=_INTERVAL)
+    min_samples = ma.fields.Integer(load_default=1, strict=True, validate=ma.validate.Range(1, 1_000_000))
+    labels = Selector(load_default=dict)
+    group_by = Names(
+        ma.fields.String(validate=ma.validate.Length(1, MAX_NAME)),
+        load_default=None,
+        allow_none=True,
+        validate=ma.validate.Length(max=MAX_LABELS),
+    )
+    service = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, 200))
+    runbook_url = ma.fields.Url(
+        load_default=None,
+        allow_none=True,
+        schemes={"http", "https"},
+        require_tld=False,
+        validate=ma.validate.Length(max=2000),
+    )
+    annotations = ma.fields.Dict(
+        keys=ma.fields.String(validate=ma.validate.Length(1, MAX_NAME)),
+        values=ma.fields.String(validate=ma.validate.Length(max=4000)),
+        load_default=dict,
+        validate=ma.validate.Length(max=MAX_LABELS),
+    )
+    notification_channels = Names(NameOrId(), load_default=(), validate=ma.validate.Length(max=_MAX_NAMES))
+    escalation_policy = NameOrId(load_default=None, allow_none=True)
+    suppression_rules = Names(NameOrId(), load_default=(), validate=ma.validate.Length(max=_MAX_NAMES))
+    enabled = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
+
+
+class RuleIn(RuleFields):
+    """A new rule."""
+
+    id = Slug(load_default=None, allow_none=True)
+
+
+class RulePut(RuleFields):
+    """A rule's whole new definition; what is left out goes back to its default."""
+
+    id = Slug()
+    expected_version = ma.fields.Integer(strict=True)
+
+
+class RulePatch(RulePut):
+    """Changes to some fields of a rule."""
+
+
+class RuleOut(RuleFields):
+    """A rule, and how its evaluation goes."""
+
+    id = ma.fields.String()
+    version = ma.fields.Integer()
+    created_at = UtcTime()
+    updated_at = UtcTime()
+    health = ma.fields.Enum(Health, by_value=True)
+    health_reason = ma.fields.String(allow_none=True, metadata={"description": "what is wrong, where something is"})
+    last_evaluated_at = UtcTime(allow_none=True)
+    n_missed = ma.fields.Integer(metadata={"description": "evaluations that were not made in time"})
+    n_dropped = ma.fields.Integer(
+        metadata={"description": "times that the condition did not hold for as long as `for`"}
+    )
+
+
+class RulePage(ma.Schema):
+    """A page of rules."""
+
+    items = ma.fields.List(ma.fields.Nested(RuleOut))
+    next_cursor = ma.fields.String(allow_none=True)
+
+
+class RulesArgs(PageArgs):
+    """Which rules."""
+
+    enabled = ma.fields.Boolean(load_default=None)
+    metric = ma.fields.String(load_default=None, validate=ma.validate.Length(1, MAX_METRIC))
+    q = ma.fields.String(load_default=None, validate=ma.validate.Length(1, 200))
+
+
+_out = RuleOut()
+
+
+def rule_out(stored: Stored) -> dict[str, Any]:
+    """A rule as it is shown."""
+    rule = {name: getattr(stored.rule, name) for name in (*Definition.__dataclass_fields__, "id", "version")}
+    shown: dict[str, Any] = _out.dump({**rule, **vars(stored)})
+    return shown

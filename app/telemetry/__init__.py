@@ -1,0 +1,1 @@
+"""Telemetry in: every source becomes a series in the window store."""

@@ -1,0 +1,146 @@
+"""Use cases of telemetry: receive samples, hand out arrivals and windows, find and chart series."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.core.labels import Matcher
+from app.settings import Settings
+from app.telemetry import store
+from app.telemetry.domain import (
+    Milliseconds,
+    Numbers,
+    Problems,
+    Sample,
+    Series,
+    SeriesIndex,
+    Window,
+    Windows,
+    downsample,
+    milliseconds,
+    moment_of,
+    sample_problems,
+)
+
+log = structlog.get_logger(__name__)
+MAX_CHARTED = 100  # series in one answer of a query
+
+
+@dataclass(frozen=True)
+class Found:
+    """A series and when it last sent."""
+
+    series: Series
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points of a series, for a chart."""
+
+    series: Series
+    times: Milliseconds
+    values: Numbers
+
+
+def receive(redis: Redis, samples: Sequence[Sample], now: datetime, settings: Settings) -> dict[int, Problems]:
+    """Keep what can be accepted and mark its series as arrived; what is wrong with the others, by position.
+
+    Sending a batch again changes nothing. RedisError when nothing could be kept.
+    """
+    rejected: dict[int, Problems] = {}
+    accepted = []
+    for position, sample in enumerate(samples):
+        if problems := sample_problems(sample, now, settings.retention_samples):
+            rejected[position] = problems
+        else:
+            accepted.append(sample)
+    store.append(redis, accepted, settings.retention_samples)
+    return rejected
+
+
+def take_arrivals(redis: Redis, limit: int) -> list[Series]:
+    """At most `limit` series that have sent since they were last taken; a mark that is lost costs one interval."""
+    return store.take_arrived(redis, limit)
+
+
+@contextmanager
+def arrivals(redis: Redis, limit: int) -> Iterator[list[Series]]:
+    """take_arrivals() for the time of the block; when that fails, the marks are put back."""
+    taken = take_arrivals(redis, limit)
+    try:
+        yield taken
+    except Exception:
+        try:
+            store.mark_arrived(redis, taken)
+        except RedisError as error:
+            log.warning("arrivals lost, their rules wait for their interval", n=len(taken), error=str(error))
+        raise
+
+
+def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
+    """The samples of every window, in two round trips however many there are."""
+    seen = store.seen(redis, sorted({window.metric for window in wanted}))
+    indices = {metric: SeriesIndex(known) for metric, known in seen.items()}
+    now_ms = milliseconds(now)
+    positions: dict[Series, int] = {}
+    first: dict[Series, int] = {}
+    selected = []
+    for window in wanted:
+        # A sample at exactly now - length lies outside: t > now - length.
+        start_ms = milliseconds(now - window.length) + 1
+        known, index = seen[window.metric], indices[window.metric]
+        chosen = [index.series[position] for position in index.select(window.matchers)]
+        selected.append(tuple(sorted(positions.setdefault(series, len(positions)) for series in chosen)))
+        for series in chosen:
+            if known[series] >= start_ms:  # else silent for longer than the window: nothing to read
+                first[series] = min(start_ms, first.get(series, start_ms))
+    found = store.samples(redis, {series: (start, now_ms) for series, start in first.items()})
+    nothing = (np.empty(0, np.int64), np.empty(0, np.float64))
+    parts = [found.get(series, nothing) for series in positions]
+    return Windows(
+        now=now,
+        series=tuple(positions),
+        starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
+        times=np.concatenate([nothing[0], *(times for times, _ in parts)]),
+        values=np.concatenate([nothing[1], *(values for _, values in parts)]),
+        selected=tuple(selected),
+    )
+
+
+def find_series(redis: Redis, metric: str | None, matchers: Iterable[Matcher], limit: int) -> tuple[list[Found], bool]:
+    """At most `limit` series that are known, by name and labels; and whether there are more."""
+    names = store.metrics(redis) if metric is None else [metric]
+    seen = {series: at_ms for known in store.seen(redis, names).values() for series, at_ms in known.items()}
+    index = SeriesIndex(sorted(seen, key=lambda series: series.key))
+    chosen = [index.series[position] for position in index.select(matchers)]
+    return [Found(series, moment_of(seen[series])) for series in chosen[:limit]], len(chosen) > limit
+
+
+def query(
+    redis: Redis, metric: str, matchers: Iterable[Matcher], start: datetime, end: datetime, max_points: int
+) -> tuple[list[Line], bool]:
+    """Points of a metric's series with start < t <= end, thinned out with their peaks; and whether series are missing.
+
+    Reads a key for every chunk in between, so the caller keeps `start` within the time that samples are kept.
+    """
+    found, truncated = find_series(redis, metric, matchers, MAX_CHARTED)
+    first, last = milliseconds(start) + 1, milliseconds(end)
+    spans = {one.series: (first, last) for one in found if milliseconds(one.last_seen_at) >= first}
+    lines = []
+    for series, (times, values) in store.samples(redis, spans).items():
+        low, high = np.searchsorted(times, [first, last + 1])
+        if high > low:
+            lines.append(Line(series, *downsample(times[low:high], values[low:high], max_points)))
+    return lines, truncated
+
+
+def forget_silent(redis: Redis, now: datetime, settings: Settings) -> int:
+    """Forget series that sent nothing for as long as samples are kept; returns how many."""
+    return store.forget(redis, now - settings.retention_samples)

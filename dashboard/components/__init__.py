@@ -1,0 +1,1 @@
+"""Parts of pages: functions from what the API said to escaped HTML, and the JavaScript that shows it."""

@@ -1,0 +1,31 @@
+"""Gunicorn's configuration: one gevent worker that holds hundreds of streams, bound where the settings say."""
+
+from gunicorn import glogging
+from gunicorn.config import Config
+
+from app.core.logs import configure_logs
+from app.settings import load_settings
+
+settings = load_settings()
+bind = f"[{settings.bind}]:{settings.port}" if ":" in settings.bind else f"{settings.bind}:{settings.port}"
+worker_class = "gevent"
+workers = 1  # each worker reads the live stream for itself; more cores are used by more web processes
+worker_connections = 2000
+timeout = 30
+graceful_timeout = 3  # an open stream never ends by itself
+keepalive = 5
+control_socket_disable = True
+
+
+class Logger(glogging.Logger):
+    """Gunicorn's own lines, sent the way of all our logs."""
+
+    def setup(self, cfg: Config) -> None:
+        """Replace Gunicorn's handlers by those of the root logger."""
+        super().setup(cfg)
+        configure_logs(settings, "web")
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+logger_class = Logger

@@ -1,0 +1,1 @@
+"""Benchmarks: figures of the real system, printed and never asserted."""

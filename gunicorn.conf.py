@@ -1,5 +1,7 @@
 """Gunicorn's configuration: one gevent worker that holds hundreds of streams, bound where the settings say."""
 
+from typing import Any
+
 from gunicorn import glogging
 from gunicorn.config import Config
 
@@ -29,3 +31,10 @@ class Logger(glogging.Logger):
 
 
 logger_class = Logger
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """The end of a web process: held live events go out. A worker that never loaded the application has none."""
+    app = getattr(worker, "wsgi", None)
+    if app is not None:
+        app.extensions["alerting"].close()

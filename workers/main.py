@@ -4,11 +4,12 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun
+from celery.signals import celeryd_init, setup_logging, task_postrun, task_prerun, worker_shutdown
 
 from app.core.logs import configure_logs
 from app.core.queue import open_celery
 from app.settings import load_settings
+from workers import stage
 
 
 def _open() -> Celery:
@@ -53,3 +54,8 @@ def _bind(task_id: str, task: Any, **_: Any) -> None:
 @task_postrun.connect
 def _unbind(**_: Any) -> None:
     structlog.contextvars.clear_contextvars()
+
+
+@worker_shutdown.connect
+def _close(**_: Any) -> None:
+    stage.close()

@@ -28,6 +28,14 @@ def runtime() -> Runtime:
         return _opened[pid]
 
 
+def close() -> None:
+    """The end of this process: what the runtime holds goes out."""
+    with _lock:
+        open_ends = _opened.pop(os.getpid(), None)
+    if open_ends is not None:
+        open_ends.close()
+
+
 def drain(queue: str, stage: Callable[[Runtime], int], *, asked_by_beat: bool) -> None:
     """Run `stage` until it finds less than a full batch; after 10 s nudge instead, so that a worker can stop."""
     open_ends = runtime()

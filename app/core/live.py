@@ -73,6 +73,15 @@ class Live:
                 self._last_sent = {key: at for key, at in self._last_sent.items() if now - at < COALESCE_S}
         append(self._redis, EVENTS, fresh)
 
+    def close(self) -> None:
+        """Send what is held; nothing is sent after this returns, unless something is published anew."""
+        with self._lock:
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+            self._flush()
+
     def _flush(self) -> None:
         now = monotonic()
         with self._lock:

@@ -58,6 +58,12 @@ class Runtime:
         with db.reading(self.engine) as session:
             yield session
 
+    def close(self) -> None:
+        """End of the process, or of its use of these stores: held live events go out, connections are closed."""
+        self.live.close()
+        self.engine.dispose()
+        self.redis.close()
+
 
 def open_runtime(settings: Settings, celery: Celery) -> Runtime:
     """A process's runtime; nothing is connected before its first use, so it may be made before the stores are up."""

@@ -59,8 +59,7 @@ def app(settings):
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(table.delete())
     yield made
-    open_ends.engine.dispose()
-    open_ends.redis.close()
+    open_ends.close()
 
 
 @pytest.fixture
@@ -73,8 +72,7 @@ def other_runtime(settings, runtime):
     """A second process's runtime over the same stores."""
     opened = open_runtime(settings, open_celery(settings))
     yield opened
-    opened.engine.dispose()
-    opened.redis.close()
+    opened.close()
 
 
 @pytest.fixture

@@ -76,14 +76,14 @@ def test_alerts_are_taken_in_with_redis_gone(database_url, runtime, tmp_path, he
     answer = gone.test_client().post("/alerts/create", json={"name": "x", "severity": "low"}, headers=headers("ingest"))
     assert answer.status_code == 201
     assert [alert.id for alert in rows(runtime)] == [answer.json["id"]]
-    gone.extensions["alerting"].engine.dispose()
+    gone.extensions["alerting"].close()
 
 
 def test_with_the_database_gone_the_answer_is_503_and_says_when_to_come_again(redis_url, tmp_path):
     gone = create_app(settings_for("postgresql://nobody@127.0.0.1:1/none", redis_url, tmp_path))
     answer = gone.test_client().post("/alerts/create", json={}, headers={"Authorization": "Bearer x"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    gone.extensions["alerting"].redis.close()
+    gone.extensions["alerting"].close()
 
 
 def test_a_change_is_announced_once_it_is_committed(runtime, settings):

@@ -63,7 +63,7 @@ def test_an_alert_is_answered_and_kept(database_url, redis_url, runtime, tmp_pat
     assert answer.status_code == 201
     with runtime.reading() as session:
         assert {alert.name for alert in store.select_alerts(session, store.alert_columns())} == {"before", "meanwhile"}
-    app.extensions["alerting"].engine.dispose()
+    app.extensions["alerting"].close()
 
 
 def test_live_events_are_dropped(database_url, app, tmp_path, valkey, freeze):

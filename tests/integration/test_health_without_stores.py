@@ -18,4 +18,4 @@ def test_a_broker_that_is_away_is_told(app, database_url, tmp_path, headers, bro
     assert answer.get_json()["status"] == "degraded"
     checks = answer.get_json()["checks"]
     assert {name: check["ok"] for name, check in checks.items()} == {"database": True, "redis": False, "broker": False}
-    alone.extensions["alerting"].engine.dispose()
+    alone.extensions["alerting"].close()

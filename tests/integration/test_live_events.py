@@ -27,3 +27,10 @@ def test_a_held_event_never_comes_after_a_newer_one(runtime):
 def test_events_of_different_alerts_do_not_hold_each_other(runtime):
     runtime.live.publish([Event("alert.opened", str(n), {"n": n}) for n in range(1200)])
     assert published(runtime) == [b'{"n":%d}' % n for n in range(1200)]
+
+
+def test_what_is_held_goes_out_when_the_process_ends(other_runtime, runtime):
+    for version in (1, 2):
+        other_runtime.live.publish([Event("alert.updated", "a", {"version": version})])
+    other_runtime.live.close()
+    assert published(runtime) == [b'{"version":1}', b'{"version":2}']

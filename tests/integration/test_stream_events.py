@@ -182,5 +182,4 @@ def test_streams_outlive_redis(sqlite_url, tmp_path):
     finally:
         server.kill()
         server.wait(10)
-        open_ends.engine.dispose()
-        open_ends.redis.close()
+        open_ends.close()

@@ -180,8 +180,7 @@ def test_a_window_from_since_to_until(ingest, get, now):
 def client_without_redis(database_url, app, tmp_path):
     made = create_app(settings_for(database_url, f"unix://{tmp_path}/nobody", tmp_path))
     yield made.test_client()
-    made.extensions["alerting"].engine.dispose()
-    made.extensions["alerting"].redis.close()
+    made.extensions["alerting"].close()
 
 
 def test_without_redis_the_answer_is_503_and_says_to_come_again(client_without_redis, headers):

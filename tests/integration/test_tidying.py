@@ -45,7 +45,7 @@ def test_the_database_is_tidied_without_redis(database_url, runtime, tmp_path):
     alone = open_runtime(settings, open_celery(settings))
     with logged() as logs:
         pipeline.tidy(alone, utcnow())
-    alone.engine.dispose()
+    alone.close()
     assert answers(runtime) == 0
     assert [entry["step"] for entry in logs if entry["event"] == "not tidied"] == ["_tidy_redis"]
 
@@ -57,7 +57,7 @@ def test_redis_is_tidied_without_the_database(redis_url, runtime, tmp_path):
     runtime.redis.xadd("live:sockets", {"data": "x"}, id=f"{old_ms}-1")
     with logged() as logs:
         pipeline.tidy(alone, utcnow())
-    alone.redis.close()
+    alone.close()
     assert runtime.redis.xlen("live:sockets") == 0
     assert [entry["step"] for entry in logs if entry["event"] == "not tidied"] == ["_tidy_database", "_tidy_messages"]
 

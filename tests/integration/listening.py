@@ -8,7 +8,8 @@ import threading
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlencode
 
-from simple_websocket import Client, ConnectionClosed
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 from werkzeug.serving import make_server
 
 from tests.conditions import eventually
@@ -90,36 +91,32 @@ def listening(address, token=None, headers=None, **query):
 class Talker:
     """A client of the WebSocket."""
 
-    def __init__(self, address, query="", token=None):
-        headers = {"Authorization": f"Bearer {token}"} if token else None
-        self.socket = Client.connect(f"ws://{address}/notifications/ws{query}", headers=headers)
+    def __init__(self, socket):
+        self.socket = socket
 
     def say(self, **message):
         self.socket.send(json.dumps(message))
 
     def next(self, within=10):
-        raw = self.socket.receive(timeout=within)
-        return None if raw is None else json.loads(raw)
+        """The next message; None when none comes."""
+        try:
+            return json.loads(self.socket.recv(timeout=within))
+        except TimeoutError:
+            return None
 
     def close_code(self, within=10):
+        """The code that the server closes with; TimeoutError when it sends nothing."""
         try:
-            while self.socket.receive(timeout=within) is not None:
-                pass
+            while True:
+                self.socket.recv(timeout=within)
         except ConnectionClosed as closed:
-            return closed.reason
-        return None
-
-    def close(self):
-        with contextlib.suppress(ConnectionClosed, OSError):
-            self.socket.close()
-        self.socket.thread.join(5)
+            return closed.rcvd and closed.rcvd.code
 
 
 @contextlib.contextmanager
 def talking(address, query="", token=None):
     """A connected client."""
-    talker = Talker(address, query, token)
-    try:
-        yield talker
-    finally:
-        talker.close()
+    headers = {"Authorization": f"Bearer {token}"} if token else None
+    url = f"ws://{address}/notifications/ws{query}"
+    with connect(url, additional_headers=headers, proxy=None, close_timeout=5) as socket:
+        yield Talker(socket)

@@ -175,11 +175,6 @@ def test_only_viewers_with_a_good_token_or_ticket(client, headers, tokens, addre
         assert talker.next() == {"type": "pong"}
 
 
-def test_a_page_learns_by_the_close_code_that_it_needs_a_new_ticket(address):
-    with talking(address, "?ticket=nonsense") as talker:
-        assert talker.close_code() == 4401
-
-
 def test_a_test_of_the_channel_reaches_the_clients(client, headers, runtime, tokens, address):
     with talking(address, token=tokens["viewer"]) as talker:
         connected(runtime)

@@ -49,6 +49,7 @@ class Live:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._last_sent: dict[str, float] = {}
         self._held: dict[str, Event] = {}
         self._timer: threading.Timer | None = None
@@ -76,19 +77,18 @@ class Live:
     def close(self) -> None:
         """Send what is held; nothing is sent after this returns, unless something is published anew."""
         with self._lock:
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-            timer.join()
-            self._flush()
+            if self._timer is not None:
+                self._timer.cancel()
+        self._flush()
 
     def _flush(self) -> None:
-        now = monotonic()
-        with self._lock:
-            held, self._held, self._timer = list(self._held.values()), {}, None
-            self._last_sent = {key: at for key, at in self._last_sent.items() if now - at < COALESCE_S}
-            self._last_sent.update((event.entity_id, now) for event in held)
-        append(self._redis, EVENTS, held)
+        with self._flushing:  # so that close() waits for a timer that has begun
+            now = monotonic()
+            with self._lock:
+                held, self._held, self._timer = list(self._held.values()), {}, None
+                self._last_sent = {key: at for key, at in self._last_sent.items() if now - at < COALESCE_S}
+                self._last_sent.update((event.entity_id, now) for event in held)
+            append(self._redis, EVENTS, held)
 
 
 def announce(session: Session, events: Iterable[Event]) -> None:

@@ -103,7 +103,7 @@ def test_a_message_that_waited_too_long_is_dead(runtime):
 def outcome_of(runtime, answer, kind="firing", **settings):
     """How the only try of a message to a receiver with this answer is recorded."""
     with answering(status(200), answer) if kind == "resolved" else answering(answer) as receiver:
-        make_channel(runtime, receiver.url, settings={"timeout": "30s", **settings})
+        make_channel(runtime, receiver.url, settings=settings)
         plan(runtime, subject())
         deliver(runtime, subject())
         if kind == "resolved":

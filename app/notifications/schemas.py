@@ -105,6 +105,7 @@ class NotificationOut(ma.Schema):
     title = ma.fields.String()
     severity = ma.fields.String()
     channel = ma.fields.String()
+    channel_name = ma.fields.String(allow_none=True)
     channel_type = ma.fields.String()
     destination = ma.fields.String()
     alert_id = ma.fields.String(allow_none=True)

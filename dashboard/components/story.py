@@ -212,7 +212,7 @@ def _delivery(delivery: dict[str, Any], now: datetime) -> Markup:
     ).format(
         _TONE_OF_DELIVERY.get(state, "pending"),
         word(state),
-        delivery.get("channel") or NONE,
+        delivery.get("channel_name") or delivery.get("channel") or NONE,
         delivery.get("channel_type") or "",
         word(str(delivery.get("kind") or "")).lower(),
         fate,

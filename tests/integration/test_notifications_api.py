@@ -33,6 +33,15 @@ def test_a_message_is_shown_with_its_tries(client, headers, dead):
     assert client.get("/notifications/unknown", headers=headers()).status_code == 404
 
 
+def test_a_message_names_its_channel_while_that_exists(client, headers, runtime, dead):
+    client.patch("/channels/hook", json={"name": "Our hook"}, headers=headers())
+    [one] = get(client, headers, "/notifications")["items"]
+    assert (one["channel"], one["channel_name"]) == ("hook", "Our hook")
+    assert client.delete("/channels/hook", headers=headers()).status_code == 204
+    [one] = get(client, headers, "/notifications")["items"]
+    assert (one["channel"], one["channel_name"]) == ("hook", None)
+
+
 def test_filters(client, headers, runtime, dead):
     make_websocket(runtime)
     plan(runtime, subject(id="A2", channels=("hook", "websocket")))

@@ -35,7 +35,8 @@ class Notification:
     severity: str
     episode: int
     payload: dict[str, Any]
-    channel: str
+    channel: str  # its id
+    channel_name: str | None  # None once the channel is deleted
     channel_type: str
     destination: str
     attempts: tuple[Try, ...]
@@ -61,6 +62,7 @@ def shown(one: Notification) -> dict[str, Any]:
         "title": one.title,
         "severity": one.severity,
         "channel": one.channel,
+        "channel_name": one.channel_name,
         "channel_type": one.channel_type,
         "destination": one.destination,
         "alert_id": one.subject_id if one.subject_type == "alert" else None,

@@ -220,6 +220,7 @@ def _again(
 
 def _with_tries(session: Session, rows: Sequence[store.NotificationRow]) -> list[Notification]:
     tries = store.attempts_of(session, [row.id for row in rows])
+    names = {channel.id: channel.name for channel in store.all_channels(session)}
     return [
         Notification(
             id=row.id,
@@ -234,6 +235,7 @@ def _with_tries(session: Session, rows: Sequence[store.NotificationRow]) -> list
             episode=row.episode,
             payload=row.payload,
             channel=row.channel_id,
+            channel_name=names.get(row.channel_id),
             channel_type=row.channel_type,
             destination=row.destination,
             attempts=tuple(

@@ -48,6 +48,7 @@ def hostile_alert(status="ACTIVE"):
                 "state": "dead",
                 "kind": HOSTILE,
                 "channel": HOSTILE,
+                "channel_name": HOSTILE,
                 "channel_type": HOSTILE,
                 "created_at": AT,
                 "dead_reason": HOSTILE,

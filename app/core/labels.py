@@ -39,12 +39,7 @@ class Matcher:
 
     def __post_init__(self) -> None:
         if self.op in (Op.MATCHES, Op.NOT_MATCHES):
-            options = re2.Options()
-            options.log_errors = False
-            try:
-                object.__setattr__(self, "_pattern", re2.compile(self.value, options))
-            except re2.error as error:
-                raise ValueError(f'"{self.value}" is no regular expression (RE2): {_reason(error)}') from None
+            object.__setattr__(self, "_pattern", compile_pattern(self.value))
 
     def matches(self, labels: Labels) -> bool:
         """Whether `labels` satisfy this matcher."""
@@ -56,6 +51,16 @@ class Matcher:
     def __str__(self) -> str:
         name = self.name if _PLAIN.fullmatch(self.name) else _quoted(self.name)
         return f"{name}{self.op}{_quoted(self.value)}"
+
+
+def compile_pattern(text: str) -> "re2._Regexp":
+    """The regular expression (RE2: no input makes it slow); ValueError with the reason when it is none."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        raise ValueError(f'"{text}" is no regular expression (RE2): {_reason(error)}') from None
 
 
 def parse_matcher(text: str) -> Matcher:

@@ -8,12 +8,13 @@ import marshmallow as ma
 from app.core.http import PageArgs
 from app.core.labels import MAX_LABELS, MAX_NAME
 from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug, UtcTime
-from app.rules.domain.rule import Aggregation, Definition, Health, Operator, selector_matchers
+from app.rules.domain.rule import Aggregation, Definition, Health, NoData, Operator, Source, selector_matchers
 from app.rules.store import Stored
 from app.telemetry.domain import MAX_METRIC
 
-_SOURCES = ("metric",)
 _MAX_NAMES = 50
+_MAX_PATTERN = 2000
+_MAX_QUERY = 10_000
 _LONGEST = timedelta(days=366)
 
 
@@ -55,6 +56,22 @@ class Selector(Described):
         return selector
 
 
+class Limit(Described):
+    """A threshold: a number, or `[low, high]` for a range."""
+
+    described = {"oneOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}, {"type": "null"}]}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return list(value) if isinstance(value, tuple) else value
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float | tuple[float, float]:
+        if not isinstance(value, list):
+            return _number.deserialize(value)
+        if len(value) != 2:
+            raise ma.ValidationError("a range has two numbers: [low, high]")
+        return _number.deserialize(value[0]), _number.deserialize(value[1])
+
+
 class Names(ma.fields.List[Any]):
     """Some texts, kept as a tuple; each once."""
 
@@ -66,9 +83,21 @@ def _between(low: timedelta, high: timedelta, words: str) -> ma.validate.Range:
     return ma.validate.Range(low, high, error=f"use a duration {words}")
 
 
+_number = Number()
 _WINDOW = _between(timedelta(milliseconds=1), _LONGEST, "longer than 0s, at most 366d")
 _FOR = _between(timedelta(0), _LONGEST, "of at most 366d")
 _INTERVAL = _between(timedelta(seconds=1), timedelta(days=1), "from 1s to 1d")
+
+
+def _templates(about: str) -> Any:
+    """A field: names to templates, which know `$labels` and `$value`."""
+    return ma.fields.Dict(
+        keys=ma.fields.String(validate=ma.validate.Length(1, MAX_NAME)),
+        values=ma.fields.String(validate=ma.validate.Length(max=4000)),
+        load_default=dict,
+        validate=ma.validate.Length(max=MAX_LABELS),
+        metadata={"description": f"{about}; {{{{ $labels.host }}}} and {{{{ $value }}}} stand for what is found"},
+    )
 
 
 class RuleFields(Shape):
@@ -76,17 +105,20 @@ class RuleFields(Shape):
 
     name = ma.fields.String(required=True, validate=ma.validate.Length(1, 200))
     description = ma.fields.String(load_default="", validate=ma.validate.Length(max=10_000))
-    source = ma.fields.String(
-        load_default="metric",
-        validate=ma.validate.OneOf(_SOURCES, error="{input} is not supported; supported: {choices}"),
-    )
-    metric = ma.fields.String(required=True, validate=ma.validate.Length(1, MAX_METRIC))
-    operator = Choice(Operator, by_value=True, required=True)
-    threshold = Number(required=True)
     severity = SeverityName(required=True)
+    source = Choice(Source, by_value=True, load_default=Source.METRIC)
+    metric = ma.fields.String(load_default="", validate=ma.validate.Length(max=MAX_METRIC))
+    operator = Choice(Operator, by_value=True, load_default=None, allow_none=True)
+    threshold = Limit(load_default=None, allow_none=True)
+    resolve_threshold = Number(load_default=None, allow_none=True)
     window = Duration(data_key="evaluation_window", load_default=Definition.window, validate=_WINDOW)
-    aggregation = Choice(Aggregation, by_value=True, load_default=Definition.aggregation)
+    aggregation = Choice(
+        Aggregation, by_value=True, metadata={"description": "default: avg; count for logs and events"}
+    )
     pending_for = Duration(data_key="for", load_default=Definition.pending_for, validate=_FOR)
+    keep_firing_for = Duration(load_default=Definition.keep_firing_for, validate=_FOR)
+    no_data = Choice(NoData, by_value=True, load_default=Definition.no_data)
+    season = Duration(load_default=None, allow_none=True, validate=_WINDOW)
     interval = Duration(load_default=None, allow_none=True, validate=_INTERVAL)
     min_samples = ma.fields.Integer(load_default=1, strict=True, validate=ma.validate.Range(1, 1_000_000))
     labels = Selector(load_default=dict)
@@ -96,6 +128,11 @@ class RuleFields(Shape):
         allow_none=True,
         validate=ma.validate.Length(max=MAX_LABELS),
     )
+    pattern = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, _MAX_PATTERN))
+    level = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, 20))
+    type = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, MAX_METRIC))
+    query = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, _MAX_QUERY))
+    datasource = NameOrId(load_default=None, allow_none=True)
     service = ma.fields.String(load_default=None, allow_none=True, validate=ma.validate.Length(1, 200))
     runbook_url = ma.fields.Url(
         load_default=None,
@@ -104,16 +141,20 @@ class RuleFields(Shape):
         require_tld=False,
         validate=ma.validate.Length(max=2000),
     )
-    annotations = ma.fields.Dict(
-        keys=ma.fields.String(validate=ma.validate.Length(1, MAX_NAME)),
-        values=ma.fields.String(validate=ma.validate.Length(max=4000)),
-        load_default=dict,
-        validate=ma.validate.Length(max=MAX_LABELS),
-    )
+    alert_labels = _templates("labels that every alert of the rule carries besides those of its series")
+    annotations = _templates("texts of every alert of the rule")
     notification_channels = Names(NameOrId(), load_default=(), validate=ma.validate.Length(max=_MAX_NAMES))
     escalation_policy = NameOrId(load_default=None, allow_none=True)
     suppression_rules = Names(NameOrId(), load_default=(), validate=ma.validate.Length(max=_MAX_NAMES))
+    correlation = ma.fields.String(load_default="allow", validate=ma.validate.OneOf(["allow", "deny"]))
     enabled = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
+
+    @ma.post_load
+    def _default_aggregation(self, data: dict[str, Any], partial: bool | None = None, **kwargs: Any) -> dict[str, Any]:
+        if not partial and "aggregation" not in data:
+            counted = data.get("source") in (Source.LOG, Source.EVENT)
+            data["aggregation"] = Aggregation.COUNT if counted else Aggregation.AVG
+        return data
 
 
 class RuleIn(RuleFields):

@@ -10,11 +10,11 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.core import queue
-from app.core.durations import format_duration
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.rules import store
 from app.rules.domain import evaluation
+from app.rules.domain.checks import problems
 from app.rules.domain.evaluation import Outcome, Verdict
 from app.rules.domain.rule import Change, Definition, Health, Rule, change_between
 from app.rules.domain.starter import STARTER_RULES
@@ -224,6 +224,5 @@ def _definition(rule: Rule) -> Definition:
 
 
 def _check(definition: Definition, settings: Settings) -> None:
-    if definition.window > settings.retention_samples:
-        kept = format_duration(settings.retention_samples)
-        raise Invalid({"evaluation_window": [f"samples are kept for {kept}; use a window of at most that"]})
+    if found := problems(definition, settings.retention_samples):
+        raise Invalid(found)

@@ -1,20 +1,33 @@
 """A rule: its definition, what a change to it means, and its health."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 
+import orjson
+
 from app.core.labels import Matcher, Op, parse_matcher
 from app.core.severity import Severity
-from app.telemetry.domain import Window
+from app.telemetry.domain import RULE_SERIES, Window
 
 Selector = dict[str, str] | tuple[str, ...]
+Threshold = float | tuple[float, float]
+
+
+class Source(StrEnum):
+    """Where a rule's series come from."""
+
+    METRIC = "metric"
+    LOG = "log"
+    EVENT = "event"
+    PROMETHEUS = "prometheus"
 
 
 class Operator(StrEnum):
-    """How the aggregated value is compared with the threshold."""
+    """How the aggregated value is compared with the threshold; a range's bounds belong to its inside."""
 
     GREATER_THAN = "greater_than"
     GREATER_OR_EQUAL = "greater_or_equal"
@@ -22,6 +35,13 @@ class Operator(StrEnum):
     LESS_OR_EQUAL = "less_or_equal"
     EQUAL = "equal"
     NOT_EQUAL = "not_equal"
+    OUTSIDE_RANGE = "outside_range"
+    INSIDE_RANGE = "inside_range"
+    ABSENT = "absent"
+    ANOMALY = "anomaly"
+
+
+RANGES = frozenset({Operator.OUTSIDE_RANGE, Operator.INSIDE_RANGE})
 
 
 class Aggregation(StrEnum):
@@ -33,15 +53,30 @@ class Aggregation(StrEnum):
     SUM = "sum"
     LAST = "last"
     COUNT = "count"
+    RATE = "rate"
+    DELTA = "delta"
+    STDDEV = "stddev"
+    P50 = "p50"
+    P95 = "p95"
+    P99 = "p99"
+
+
+class NoData(StrEnum):
+    """What it means that no sample came."""
+
+    KEEP = "keep"  # nothing: alerts stay as they are
+    OK = "ok"  # the condition does not hold
+    ALERT = "alert"  # one alert for the whole data source
 
 
 class Health(StrEnum):
-    """How the last evaluation of a rule went; pending before the first."""
+    """How the last evaluation of a rule went; pending before the first, late when it is long due."""
 
     PENDING = "pending"
     OK = "ok"
     NO_DATA = "no_data"
     ERROR = "error"
+    LATE = "late"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,29 +84,43 @@ class Definition:
     """Everything that a person says of a rule.
 
     `window` is the evaluation window, `pending_for` is `for`; `interval` None means the setting's.
-    `group_by` None makes every series an alert of its own, () one alert of all.
+    `group_by` None makes every series of a metric an alert of its own, () one alert of all; entries of logs and events
+    are one series unless grouped. `operator` None (Prometheus only) means that whatever the query returns is firing.
+    `threshold` is a pair for ranges, the z-score for anomaly, None for absent and where there is no operator.
+    `alert_labels` and `annotations` are templates.
     """
 
     name: str
-    metric: str
-    operator: Operator
-    threshold: float
     severity: Severity
+    metric: str = ""
+    operator: Operator | None = None
+    threshold: Threshold | None = None
     description: str = ""
-    source: str = "metric"
+    source: Source = Source.METRIC
     window: timedelta = timedelta(minutes=5)
     aggregation: Aggregation = Aggregation.AVG
     pending_for: timedelta = timedelta(0)
+    keep_firing_for: timedelta = timedelta(0)
+    resolve_threshold: float | None = None
+    no_data: NoData = NoData.KEEP
     interval: timedelta | None = None
     min_samples: int = 1
     labels: Selector = field(default_factory=dict)
     group_by: tuple[str, ...] | None = None
+    season: timedelta | None = None
+    pattern: str | None = None
+    level: str | None = None
+    type: str | None = None
+    query: str | None = None
+    datasource: str | None = None
     service: str | None = None
     runbook_url: str | None = None
+    alert_labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
     notification_channels: tuple[str, ...] = ()
     escalation_policy: str | None = None
     suppression_rules: tuple[str, ...] = ()
+    correlation: str = "allow"
     enabled: bool = True
 
 
@@ -88,13 +137,34 @@ class Rule(Definition):
         return selector_matchers(self.labels)
 
     @cached_property
+    def series_metric(self) -> str:
+        """The metric of the series that it judges: the one that it names, or its own count of matching entries.
+
+        What is counted is part of that name, so that a changed pattern begins with an empty window.
+        """
+        if self.source is Source.METRIC:
+            return self.metric
+        counted = orjson.dumps([self.source, self.pattern, self.level, self.type, self.labels, self.group_by])
+        return f"{RULE_SERIES}{self.id}:{zlib.crc32(counted):08x}"
+
+    @cached_property
+    def grouping(self) -> tuple[str, ...] | None:
+        """The labels that make an alert's identity; None when all of a series do."""
+        return () if self.group_by is None and self.source in (Source.LOG, Source.EVENT) else self.group_by
+
+    @cached_property
     def wanted(self) -> Window:
         """The window to be read for an evaluation."""
-        return Window(self.metric, self.matchers, self.window)
+        # Entries were selected when they were counted; their series carry the labels of the grouping only.
+        matchers = self.matchers if self.source is Source.METRIC else ()
+        return Window(self.series_metric, matchers, self.window)
 
 
 #: What an alert of the rule rests on: changing one of these ends the alerts that it has.
-_CONDITION = ("source", "metric", "operator", "threshold", "aggregation", "window", "min_samples", "labels", "group_by")
+_CONDITION = (
+    *("source", "metric", "operator", "threshold", "aggregation", "window", "min_samples", "labels", "group_by"),
+    *("season", "pattern", "level", "type", "query", "datasource", "alert_labels"),
+)
 
 
 class Change(StrEnum):

@@ -138,6 +138,7 @@ class Settings:
     evaluation_interval: timedelta = _setting(parse_duration, _seconds(5), "default interval of a rule")
     collector_interval: timedelta = _setting(parse_duration, _seconds(5), "time between two readings of this host")
     collector_host: str = _setting(str, "", "value of the label host; default: this machine's name")
+    evaluation_batch: int = _setting(_count(1, 10_000), 1000, "rules evaluated at once, with array operations")
     batch_size: int = _setting(_count(1, 10_000), 100, "rows claimed at once by a stage")
     retention_samples: timedelta = _setting(parse_duration, timedelta(hours=24), "how long samples are kept")
     retention_notifications: timedelta = _setting(

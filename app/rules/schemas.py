@@ -1,17 +1,21 @@
 """Shapes of rules."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import marshmallow as ma
 
-from app.core.http import PageArgs
+from app.core.http import MAX_CHOICES, PageArgs
 from app.core.labels import MAX_LABELS, MAX_NAME
-from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug, UtcTime
-from app.rules.domain.rule import Aggregation, Definition, Health, NoData, Operator, Source, selector_matchers
-from app.rules.store import Stored
+from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug, UtcTime, format_time
+from app.rules.domain.health import shown_health
+from app.rules.domain.rule import Aggregation, Definition, Health, NoData, Operator, Rule, Source, selector_matchers
+from app.rules.domain.verdict import Outcome, Verdict
+from app.rules.store import Stored, Version
+from app.rules.verdicts import Latest
 from app.telemetry.domain import MAX_METRIC
 
+_OUTCOMES = list(Outcome)  # firing first
 _MAX_NAMES = 50
 _MAX_PATTERN = 2000
 _MAX_QUERY = 10_000
@@ -66,10 +70,15 @@ class Limit(Described):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float | tuple[float, float]:
         if not isinstance(value, list):
-            return _number.deserialize(value)
+            return _finite(value)
         if len(value) != 2:
             raise ma.ValidationError("a range has two numbers: [low, high]")
-        return _number.deserialize(value[0]), _number.deserialize(value[1])
+        return _finite(value[0]), _finite(value[1])
+
+
+def _finite(value: object) -> float:
+    found: float = _number.deserialize(value)
+    return found
 
 
 class Names(ma.fields.List[Any]):
@@ -181,9 +190,16 @@ class RuleOut(RuleFields):
     version = ma.fields.Integer()
     created_at = UtcTime()
     updated_at = UtcTime()
-    health = ma.fields.Enum(Health, by_value=True)
+    health = ma.fields.Enum(
+        Health, by_value=True, metadata={"description": "late: its evaluation has been due for more than an interval"}
+    )
     health_reason = ma.fields.String(allow_none=True, metadata={"description": "what is wrong, where something is"})
     last_evaluated_at = UtcTime(allow_none=True)
+    last_duration_ms = ma.fields.Float(
+        allow_none=True, metadata={"description": "how long the batch took that it was evaluated in"}
+    )
+    n_series = ma.fields.Integer(allow_none=True, metadata={"description": "series or groups that it judged last"})
+    n_firing = ma.fields.Integer(allow_none=True)
     n_missed = ma.fields.Integer(metadata={"description": "evaluations that were not made in time"})
     n_dropped = ma.fields.Integer(
         metadata={"description": "times that the condition did not hold for as long as `for`"}
@@ -202,14 +218,111 @@ class RulesArgs(PageArgs):
 
     enabled = ma.fields.Boolean(load_default=None)
     metric = ma.fields.String(load_default=None, validate=ma.validate.Length(1, MAX_METRIC))
+    health = ma.fields.List(Choice(Health, by_value=True), load_default=[], validate=MAX_CHOICES)
+    severity = ma.fields.List(SeverityName(), load_default=[], validate=MAX_CHOICES)
+    source = ma.fields.List(Choice(Source, by_value=True), load_default=[], validate=MAX_CHOICES)
     q = ma.fields.String(load_default=None, validate=ma.validate.Length(1, 200))
 
 
-_out = RuleOut()
+class VerdictOut(ma.Schema):
+    """What a rule says of one series or group, and why."""
+
+    labels = ma.fields.Dict(keys=ma.fields.String(), values=ma.fields.String())
+    outcome = ma.fields.Enum(Outcome, by_value=True)
+    value = ma.fields.Float(allow_none=True)
+    threshold = Limit(allow_none=True)
+    expected = ma.fields.Float(allow_none=True, metadata={"description": "of an anomaly rule: the expected value"})
+    window = Duration()
+    n_samples = ma.fields.Integer()
+    reason = ma.fields.String()
 
 
-def rule_out(stored: Stored) -> dict[str, Any]:
-    """A rule as it is shown."""
+class VerdictsOut(ma.Schema):
+    """An evaluation of a rule, those that fire first; of very many series only some are named."""
+
+    rule_id = ma.fields.String()
+    version = ma.fields.Integer()
+    at = UtcTime(allow_none=True)
+    duration_ms = ma.fields.Float(allow_none=True)
+    n_series = ma.fields.Integer()
+    n_firing = ma.fields.Integer()
+    verdicts = ma.fields.List(ma.fields.Nested(VerdictOut))
+
+
+class VersionOut(ma.Schema):
+    """What a rule said from then on, and who made it so."""
+
+    version = ma.fields.Integer()
+    at = UtcTime()
+    actor = ma.fields.String()
+    change = ma.fields.String(metadata={"description": "created, condition, description, enabled, disabled or deleted"})
+    definition = ma.fields.Nested(RuleFields)
+
+
+class VersionsOut(ma.Schema):
+    """All versions of a rule, newest first."""
+
+    items = ma.fields.List(ma.fields.Nested(VersionOut))
+
+
+_out, _fields, _version_out, _verdict_out = RuleOut(), RuleFields(), VersionOut(), VerdictOut()
+
+
+def rule_out(stored: Stored, now: datetime, latest: Latest | None = None) -> dict[str, Any]:
+    """A rule as it is shown; `latest` is what was found of it last."""
     rule = {name: getattr(stored.rule, name) for name in (*Definition.__dataclass_fields__, "id", "version")}
-    shown: dict[str, Any] = _out.dump({**rule, **vars(stored)})
+    known = {
+        "health": shown_health(stored.health, stored.due_at, stored.interval, now),
+        "last_duration_ms": latest.duration_ms if latest else None,
+        "n_series": latest.n_series if latest else None,
+        "n_firing": latest.n_firing if latest else None,
+    }
+    shown: dict[str, Any] = _out.dump({**rule, **vars(stored), **known})
     return shown
+
+
+def definition_out(definition: Definition) -> dict[str, Any]:
+    """What a person said of a rule, as it can be sent again."""
+    shown: dict[str, Any] = _fields.dump(definition)
+    return shown
+
+
+def version_out(version: Version) -> dict[str, Any]:
+    """A version as it is shown."""
+    shown: dict[str, Any] = _version_out.dump(
+        {**vars(version), "version": version.rule.version, "definition": version.rule}
+    )
+    return shown
+
+
+def verdict_out(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as it is shown."""
+    expected = verdict.expected
+    band = (expected.low, expected.high) if expected else verdict.rule.threshold
+    shown: dict[str, Any] = _verdict_out.dump(
+        {
+            "labels": verdict.labels,
+            "outcome": verdict.outcome,
+            "value": verdict.value,
+            "threshold": band,
+            "expected": expected.value if expected else None,
+            "window": verdict.rule.window,
+            "n_samples": verdict.n_samples,
+            "reason": verdict.reason,
+        }
+    )
+    return shown
+
+
+def verdicts_out(rule: Rule, latest: Latest | None) -> dict[str, Any]:
+    """The latest evaluation of a rule as it is shown; before the first one there is nothing to be told."""
+    found = sorted(latest.verdicts(rule) if latest else [], key=lambda one: _OUTCOMES.index(one.outcome))
+    return {
+        "rule_id": rule.id,
+        "version": rule.version,
+        "at": format_time(latest.at) if latest else None,
+        "duration_ms": latest.duration_ms if latest else None,
+        "n_series": latest.n_series if latest else 0,
+        "n_firing": latest.n_firing if latest else 0,
+        "verdicts": [verdict_out(one) for one in found],
+    }

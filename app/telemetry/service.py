@@ -1,9 +1,9 @@
 """Use cases of telemetry: receive samples, hand out arrivals and windows, find and chart series."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
@@ -29,6 +29,7 @@ from app.telemetry.domain import (
 )
 
 log = structlog.get_logger(__name__)
+Points = tuple[Milliseconds, Numbers]  # times and values of a series, ascending
 MAX_CHARTED = 100  # series in one answer of a query
 
 
@@ -103,15 +104,37 @@ def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
                 first[series] = min(start_ms, first.get(series, start_ms))
     found = store.samples(redis, {series: (start, now_ms) for series, start in first.items()})
     nothing = (np.empty(0, np.int64), np.empty(0, np.float64))
-    parts = [found.get(series, nothing) for series in positions]
+    read = windows_of(now, tuple(positions), [found.get(series, nothing) for series in positions])
+    return replace(read, selected=tuple(selected))
+
+
+def span(redis: Redis, series: Sequence[Series], since_ms: int, until: datetime) -> Windows:
+    """The samples of series since a moment (ms since 1970), as windows of one selection that holds them all."""
+    until_ms = milliseconds(until)
+    found = store.samples(redis, dict.fromkeys(series, (since_ms, until_ms)))
+    return windows_of(until, series, [found[one] for one in series])
+
+
+def windows_of(now: datetime, series: Sequence[Series], parts: Sequence[Points]) -> Windows:
+    """Windows of one selection that holds all these series, out of each one's times and values."""
     return Windows(
         now=now,
-        series=tuple(positions),
+        series=tuple(series),
         starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
-        times=np.concatenate([nothing[0], *(times for times, _ in parts)]),
-        values=np.concatenate([nothing[1], *(values for _, values in parts)]),
-        selected=tuple(selected),
+        times=np.concatenate([np.empty(0, np.int64), *(times for times, _ in parts)]),
+        values=np.concatenate([np.empty(0), *(values for _, values in parts)]),
+        selected=(tuple(range(len(series))),),
     )
+
+
+def history(redis: Redis, series: Sequence[Series]) -> dict[Series, Points]:
+    """What is kept of the past of series that the system makes, in order."""
+    return store.history(redis, series)
+
+
+def extend_history(redis: Redis, points: Mapping[Series, Points], keep: timedelta) -> None:
+    """Add to the past of series; what is older than `keep` may go."""
+    store.extend_history(redis, points, keep)
 
 
 def find_series(redis: Redis, metric: str | None, matchers: Iterable[Matcher], limit: int) -> tuple[list[Found], bool]:

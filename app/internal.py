@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Report
+from app.alerts.limits import limits_of
 from app.core.labels import fingerprint
 from app.core.severity import Severity
 from app.rules import store as rule_store
@@ -28,7 +29,7 @@ def tell(session: Session, now: datetime, settings: Settings) -> None:
     reports = [*reports_of(rule_store.troubles(session), now)]
     firing = {report.fingerprint for report in reports}
     over = [_ended(one, now) for one in alert_store.open_fingerprints(session, NAMESPACE) if one not in firing]
-    alerts.absorb(session, [*reports, *over], now, alerts.limits_of(settings))
+    alerts.absorb(session, [*reports, *over], now, limits_of(settings))
 
 
 def reports_of(troubles: Sequence[Trouble], now: datetime) -> list[Report]:

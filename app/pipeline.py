@@ -15,6 +15,7 @@ from app import internal
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Alert, Status
+from app.alerts.limits import limits_of
 from app.alerts.schemas import alert_out
 from app.core import idempotency, live
 from app.core.clock import monotonic, utcnow
@@ -64,8 +65,9 @@ def _settle(
     """Let verdicts open, keep and resolve alerts, and save how the evaluations went."""
     if claim.withdrawn:
         alerts.withdraw(session, [rule.id for rule in claim.withdrawn], now)
-    reports = reports_of(session, verdicts, now)
-    outcomes = alerts.absorb(session, reports, now, alerts.limits_of(settings))
+    watched = alert_store.watched_fingerprints(session, [rule.id for rule in claim.rules])
+    reports = list(reports_of(verdicts, watched, now))
+    outcomes = alerts.absorb(session, reports, now, limits_of(settings))
     dropped = Counter(str(said.rule_id) for said, became in zip(reports, outcomes, strict=True) if became.dropped)
     if rules.record(session, redis, claim, verdicts, now, utcnow() - now, dropped):
         internal.tell(session, now, settings)

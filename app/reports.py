@@ -5,9 +5,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy.orm import Session
-
-from app.alerts import store as alert_store
 from app.alerts.domain.alert import Report
 from app.core.durations import format_duration
 from app.rules.domain import NoData, Operator, Outcome, Rule, Source, Verdict
@@ -17,17 +14,13 @@ _SOURCE = "rules"
 _NOTHING: frozenset[str] = frozenset()
 
 
-def reports_of(session: Session, verdicts: Sequence[Verdict], now: datetime) -> list[Report]:
-    """Verdicts as reports; "condition is false" is worth one only where an alert waits for it."""
-    rule_ids = list({verdict.rule.id for verdict in verdicts})
-    watched = alert_store.watched_fingerprints(session, rule_ids) if rule_ids else {}
-    return list(worthwhile(verdicts, watched, now))
-
-
-def worthwhile(
+def reports_of(
     verdicts: Sequence[Verdict], watched: Mapping[str, set[str] | frozenset[str]], now: datetime
 ) -> Iterator[Report]:
-    """The reports that can change something; `watched` are, by rule, the fingerprints of alerts that can be ended."""
+    """Verdicts as reports; "condition is false" is worth one only where an alert waits for it.
+
+    `watched` are, by rule, the fingerprints of the alerts that do.
+    """
     for rule_id, of_rule in groupby(verdicts, key=lambda verdict: verdict.rule.id):
         waiting = watched.get(rule_id, _NOTHING)
         found = list(of_rule)

@@ -254,9 +254,14 @@ class Settings:
         return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
+def read_settings() -> Settings:
+    """The settings of this process's environment, without secrets; writes nothing."""
+    return Settings.from_env(os.environ)
+
+
 def load_settings() -> Settings:
     """The settings of this process's environment, with the secrets kept under HOME."""
-    return Settings.from_env(os.environ).with_secrets()
+    return read_settings().with_secrets()
 
 
 def kept_secret(path: Path) -> str:

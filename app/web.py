@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.alerts.api import blueprint as alerts
 from app.analytics.api import blueprint as monitoring
 from app.auth.api import blueprint as auth
+from app.backtest.api import blueprint as backtest
 from app.core.db import LostRace
 from app.core.errors import AppError, Invalid, InvalidTransition, Unavailable
 from app.core.http import MAX_BODY, answer_json, check_address, install_json
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_json(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, rules, alerts, *notifications, monitoring):
+    for blueprint in (auth, telemetry, rules, backtest, alerts, *notifications, monitoring):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

@@ -13,12 +13,10 @@ from app.core.errors import Invalid
 from app.core.http import Answer, Blueprint, actor, answer_json, page_of, parse_cursor, read, runtime, write
 from app.rules import service
 from app.rules.domain.rule import Definition
-from app.rules.schemas import (
-    RuleIn,
+from app.rules.schemas.definition import RuleIn, RulePatch, RulePut
+from app.rules.schemas.shown import (
     RuleOut,
     RulePage,
-    RulePatch,
-    RulePut,
     RulesArgs,
     VerdictsOut,
     VersionsOut,

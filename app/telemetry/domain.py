@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -25,6 +25,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Problems = dict[str, Any]  # field -> messages, as errors of one item are shown
 Milliseconds = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
+Points = tuple[Milliseconds, Numbers]  # times and values of a series, ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,18 @@ class Windows:
     def only(self, position: int) -> "Windows":
         """The same samples, with the one selection at `position`."""
         return Windows(self.now, self.series, self.starts, self.times, self.values, (self.selected[position],))
+
+
+def windows_of(now: datetime, series: Sequence[Series], parts: Sequence[Points]) -> Windows:
+    """Windows of one selection that holds all these series, out of each one's times and values."""
+    return Windows(
+        now=now,
+        series=tuple(series),
+        starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
+        times=np.concatenate([np.empty(0, np.int64), *(times for times, _ in parts)]),
+        values=np.concatenate([np.empty(0), *(values for _, values in parts)]),
+        selected=(tuple(range(len(series))),),
+    )
 
 
 class SeriesIndex:

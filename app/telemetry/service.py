@@ -16,6 +16,7 @@ from app.telemetry import store
 from app.telemetry.domain import (
     Milliseconds,
     Numbers,
+    Points,
     Problems,
     Sample,
     Series,
@@ -26,10 +27,10 @@ from app.telemetry.domain import (
     milliseconds,
     moment_of,
     sample_problems,
+    windows_of,
 )
 
 log = structlog.get_logger(__name__)
-Points = tuple[Milliseconds, Numbers]  # times and values of a series, ascending
 MAX_CHARTED = 100  # series in one answer of a query
 
 
@@ -113,18 +114,6 @@ def span(redis: Redis, series: Sequence[Series], since_ms: int, until: datetime)
     until_ms = milliseconds(until)
     found = store.samples(redis, dict.fromkeys(series, (since_ms, until_ms)))
     return windows_of(until, series, [found[one] for one in series])
-
-
-def windows_of(now: datetime, series: Sequence[Series], parts: Sequence[Points]) -> Windows:
-    """Windows of one selection that holds all these series, out of each one's times and values."""
-    return Windows(
-        now=now,
-        series=tuple(series),
-        starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
-        times=np.concatenate([np.empty(0, np.int64), *(times for times, _ in parts)]),
-        values=np.concatenate([np.empty(0), *(values for _, values in parts)]),
-        selected=(tuple(range(len(series))),),
-    )
 
 
 def history(redis: Redis, series: Sequence[Series]) -> dict[Series, Points]:

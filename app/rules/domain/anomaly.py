@@ -14,11 +14,14 @@ DAY = timedelta(days=1)
 HISTORY = timedelta(days=15)  # two weeks and a day, so that each hour of a week is there twice
 _STEP = timedelta(minutes=5)
 _LEAST = 12  # values of the past without which nothing can be said
+_LEAST_SEASONS = 2
 _LEAST_IN_SEASON = 6
-_SIGMA = 1.4826  # a normal distribution's standard deviation in units of its median absolute deviation
+_ENOUGH = 500
+_NORMAL_50, _NORMAL_90 = 0.6745, 1.6449  # how far the nearer 50 and 90 % of a normal distribution lie, in deviations
 _OF_ALL = 0.25
 _OF_MEDIAN = 0.05
 _TINY = 1e-9
+_MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,36 +53,50 @@ def bucket_ends(rule: Rule, after_ms: int, until_ms: int) -> Milliseconds:
 def baseline(rule: Rule, times: Milliseconds, values: Numbers, at_ms: int) -> Baseline | str:
     """What the values at `times` (ascending) let expect at `at_ms`; or why they let nothing.
 
-    The expected value is the median of what was seen at the same time of earlier seasons, an hour of a day to either
-    side. Where less than two seasons are known, it is that of all of the past. The spread is the scaled median absolute
-    deviation. It is never less than a quarter of that of the whole past and a twentieth of the median, so that a
-    stretch that happened to be constant makes no anomaly of the next small step.
+    The expected value is the median of what was seen at the same time of earlier seasons, the 24th part of a season to
+    either side. Where less than two seasons are known, it is that of all of the past. The spread is that of a normal
+    distribution with the same median absolute deviation or, where more is far away, with the same share far away: a
+    series that leaps every now and then is no anomaly each time. Nor is the next small step of one that happened to be
+    constant: the spread is never less than a part of that of the whole past, and of the median.
     """
-    step = step_of(rule) // timedelta(milliseconds=1)
+    step = step_of(rule) // _MS
     end = int(np.searchsorted(times, at_ms - step, side="right"))
-    begin = int(np.searchsorted(times, at_ms - HISTORY // timedelta(milliseconds=1)))
+    begin = int(np.searchsorted(times, at_ms - HISTORY // _MS))
     times, values = times[begin:end], values[begin:end]
     if times.size < _LEAST:
         kept = format_duration(step_of(rule))
         return f"{times.size} of the {_LEAST} values of the past that are needed, one each {kept}; no verdict yet"
     season = rule.season or DAY
-    season_ms = season // timedelta(milliseconds=1)
-    if at_ms - int(times[0]) >= 2 * season_ms:
-        near = max(step, season_ms // 24)
-        phase = np.abs((at_ms - times + season_ms // 2) % season_ms - season_ms // 2)
-        same = values[phase <= near]
+    n_seasons = (at_ms - int(times[0])) // (season // _MS)
+    if n_seasons >= _LEAST_SEASONS:
+        same = _of_seasons(
+            times, values, at_ms - season // _MS * np.arange(n_seasons, 0, -1), max(step, season // _MS // 24)
+        )
         if same.size >= _LEAST_IN_SEASON:
             return _of(same, values, season)
     return _of(values, values, None)
 
 
+def _of_seasons(times: Milliseconds, values: Numbers, centres: Milliseconds, near: int) -> Numbers:
+    """The values that lie near one of the moments."""
+    first = np.searchsorted(times, centres - near)
+    last = np.searchsorted(times, centres + near, side="right")
+    return np.concatenate([values[low:high] for low, high in zip(first.tolist(), last.tolist(), strict=True)])
+
+
 def _of(chosen: Numbers, past: Numbers, season: timedelta | None) -> Baseline:
     middle, spread = _robust(chosen)
-    least = max(_OF_ALL * _robust(past)[1], _OF_MEDIAN * abs(middle), _TINY)
+    sparse = past[:: past.size // _ENOUGH + 1]  # tells the spread of the whole as well
+    least = max(_OF_ALL * _robust(sparse)[1], _OF_MEDIAN * abs(middle), _TINY)
     return Baseline(middle, max(spread, least), int(chosen.size), season)
 
 
 def _robust(values: Numbers) -> tuple[float, float]:
-    """Median and scaled median absolute deviation."""
-    middle = float(np.median(values))
-    return middle, float(np.median(np.abs(values - middle))) * _SIGMA
+    """The median and a robust standard deviation."""
+    middle = _quantile(np.sort(values), 0.5)
+    far = np.sort(np.abs(values - middle))
+    return middle, max(_quantile(far, 0.5) / _NORMAL_50, _quantile(far, 0.9) / _NORMAL_90)
+
+
+def _quantile(ordered: Numbers, share: float) -> float:
+    return float(ordered[int((ordered.size - 1) * share)])

@@ -168,7 +168,7 @@ def _verdicts(
             if rule.operator is Operator.ANOMALY and outcome not in (Outcome.NO_DATA, Outcome.ERROR):
                 yield against(rule, labels, value, n, baselines.get(group_key(rule, labels), "no history is known"))
             else:
-                yield Verdict(rule, labels, outcome, _shown(rule, value, outcome), n)
+                yield Verdict(rule, labels, outcome, shown(rule, value, outcome), n)
             following = next(found, None)
 
 
@@ -182,7 +182,7 @@ def against(rule: Rule, labels: Labels, value: float, n: int, baseline: Baseline
     return Verdict(rule, labels, outcome, value, n, expected=expected)
 
 
-def _shown(rule: Rule, value: float, outcome: Outcome) -> float | None:
+def shown(rule: Rule, value: float, outcome: Outcome) -> float | None:
     """The value that a verdict carries: none where there is none, and none that JSON could not carry."""
     if outcome in (Outcome.NO_DATA, Outcome.ERROR):
         return None

@@ -20,7 +20,7 @@ from app.rules.domain.grouping import Groups, grouped
 from app.rules.domain.rule import Operator, Rule
 from app.settings import Settings
 from app.telemetry import service as telemetry
-from app.telemetry.domain import RULE_SERIES, Milliseconds, Series, Windows, milliseconds
+from app.telemetry.domain import RULE_SERIES, Milliseconds, Points, Series, Windows, milliseconds
 
 _CacheKey = tuple[GroupKey, int, int]
 
@@ -114,7 +114,7 @@ def _values_at(
     ends: list[Milliseconds],
     since_ms: int,
     now: datetime,
-) -> list[telemetry.Points]:
+) -> list[Points]:
     """The rule's value of each chosen group at its moments, out of the samples; moments without one are left out."""
     bounds = [*groups.starts, len(groups.members)]
     members = sorted({member for group in chosen for member in groups.members[bounds[group] : bounds[group + 1]]})

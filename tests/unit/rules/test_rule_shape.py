@@ -7,7 +7,8 @@ import pytest
 
 from app.rules.domain import Definition, Health, Rule
 from app.rules.domain.checks import problems
-from app.rules.schemas import RuleIn, RulePatch, rule_out
+from app.rules.schemas.definition import RuleIn, RulePatch
+from app.rules.schemas.shown import rule_out
 from app.rules.store import Stored, columns_of, rule_of
 from tests.unit.rules.seed import SEED
 

@@ -58,6 +58,7 @@ def evaluate(
 
 def judge(rules: Sequence[Rule], windows: Windows, groups: Groups, chosen: Integers, moments: Milliseconds) -> Judged:
     """What each pair of a chosen group and a moment (ms since 1970) comes to; anomaly rules are not compared yet."""
+    lengths = np.array([rule.window // _MILLISECOND for rule in rules], np.int64)
     if not chosen.size:
         return Judged(np.empty(0), np.empty(0, np.intp), np.empty(0, np.int8))
     samples = Samples(windows.times, windows.values, windows.starts)
@@ -66,7 +67,6 @@ def judge(rules: Sequence[Rule], windows: Windows, groups: Groups, chosen: Integ
     sizes = (bounds[1:] - bounds[:-1])[chosen]
     members = np.array(groups.members, np.intp)[ranges(bounds[chosen], sizes)]
     at = np.repeat(moments, sizes)
-    lengths = np.array([rule.window // _MILLISECOND for rule in rules], np.int64)
     low = samples.until(members, at - np.repeat(lengths[owner_rule], sizes))
     slices = Slices(low, samples.until(members, at), np.cumsum(sizes) - sizes)
     with np.errstate(over="ignore", invalid="ignore"):  # what is no finite number ends as an error of its own group

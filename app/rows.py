@@ -5,5 +5,17 @@ from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
 from app.rules.store import RuleRow
+from app.telemetry.datasources.store import DatasourceRow
 
-ROWS = (AlertRow, AttemptRow, ChannelRow, IdempotencyRow, NotificationRow, RuleRow, TimelineRow, TokenRow, TombstoneRow)
+ROWS = (
+    AlertRow,
+    AttemptRow,
+    ChannelRow,
+    DatasourceRow,
+    IdempotencyRow,
+    NotificationRow,
+    RuleRow,
+    TimelineRow,
+    TokenRow,
+    TombstoneRow,
+)

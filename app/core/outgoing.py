@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from app.core.durations import format_duration, parse_duration
 
 MASK = "********"
+_NOT_STORED = "the mask stands for a secret that is not stored; send the secret itself"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1998}[\x21-\x7e])?")
 #: Headers that every request of ours sets itself; names that begin so are refused.
@@ -38,7 +39,9 @@ def check_url(value: Any, example: str, instead: str) -> SplitResult:
 
 def check_secret(value: Any, kept: Any, *, longest: int = 500) -> tuple[str, str]:
     """A secret text."""
-    if value == MASK and kept is not None:
+    if value == MASK:
+        if kept is None:
+            raise ValueError(_NOT_STORED)
         return MASK, str(kept)
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         raise ValueError(f"use a text of 1 to {longest} characters")
@@ -56,7 +59,9 @@ def check_headers(value: Any, kept: Any, ours: tuple[str, ...] = OUR_HEADERS) ->
             raise ValueError(f'"{str(name)[:100]}" is no header name')
         if name.lower().startswith(ours):
             raise ValueError(f"{name} is set by us; leave it out")
-        if text == MASK and name in before:
+        if text == MASK:
+            if name not in before:
+                raise ValueError(f"{name}: {_NOT_STORED}")
             text = before[name]
         if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
             raise ValueError(f"{name}: use 1 to 2,000 printable ASCII characters")

@@ -103,6 +103,25 @@ def test_a_server_that_gives_up_one_query_after_the_other_is_left_alone(opened):
     assert all("query timed out" in str(outcome) for outcome in found.values())
 
 
+def test_a_query_that_takes_too_long_fails_alone_while_others_are_answered(opened):
+    with prometheus({"heavy": silence, "q": scalar("1")}) as server:
+        answered_since = threading.Event()
+
+        def late(handler):
+            answered_since.wait(10)
+            reply(200, b'{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}')(handler)
+
+        server.answers["late"] = late
+        asked = [Asked(source(server, timeout=0.3), "heavy")]
+        asked += [Asked(source(server, timeout=10), query) for query in ("q", "late", "q", "q")]
+        found = {}
+        for position, outcome in ask_all(opened, asked, AT, 2):
+            found[position] = outcome
+            if position == 0:
+                answered_since.set()
+    assert [isinstance(found[n], SourceFailed) for n in range(5)] == [True, False, False, False, False]
+
+
 def test_whoever_stops_listening_leaves_nothing_under_way(opened):
     with prometheus({f"q{n}": scalar("1") for n in range(10)}) as server:
         answers = ask_all(opened, [Asked(source(server), f"q{n}") for n in range(10)], AT, 2)

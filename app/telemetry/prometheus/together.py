@@ -12,7 +12,7 @@ from app.telemetry.datasources.domain import Datasource, QueryFailed, SourceFail
 from app.telemetry.prometheus.answers import Answer
 from app.telemetry.prometheus.asking import Sessions, ask
 
-_PATIENCE = 2  # failures in a row that a server reports itself, until it is asked no more
+_PATIENCE = 2  # failures in a row of a server that is there, until it is asked no more
 log = structlog.get_logger(__name__)
 Outcome = list[Answer] | SourceFailed | QueryFailed
 
@@ -31,17 +31,23 @@ class Lane:
 
     waiting: deque[int] = field(default_factory=deque)
     n_running: int = 0
-    n_failed: int = 0  # in a row, reported by the server itself
+    n_answered: int = 0
+    n_failed: int = 0  # in a row, though it is there
     down: SourceFailed | None = None
 
-    def note(self, outcome: Outcome) -> None:
-        """One of its queries has ended. A server that answers other queries is not down for one that fails."""
+    def note(self, outcome: Outcome, n_answered_before: int) -> None:
+        """A query has ended that was begun after so many answers.
+
+        A server that says itself what failed, or that answered others meanwhile, is not down for one heavy query.
+        """
         self.n_running -= 1
         if not isinstance(outcome, SourceFailed):
+            self.n_answered += 1
             self.n_failed = 0
             return
         self.n_failed += 1
-        if not outcome.answered or self.n_failed >= _PATIENCE:
+        is_there = outcome.answered or self.n_answered > n_answered_before
+        if not is_there or self.n_failed >= _PATIENCE:
             self.down = outcome
 
 
@@ -54,18 +60,20 @@ def ask_all(opened: Sessions, asked: Sequence[Asked], at: datetime, n_at_once: i
     lanes: dict[str, Lane] = {}
     for position, one in enumerate(asked):
         lanes.setdefault(one.source.id, Lane()).waiting.append(position)
-    running: dict[Future[Outcome], int] = {}
+    running: dict[Future[Outcome], tuple[int, int]] = {}
     with ThreadPoolExecutor(max(1, min(n_at_once, len(asked))), thread_name_prefix="ask") as threads:
         while running or any(lane.waiting for lane in lanes.values()):
             while (lane := next_lane(lanes.values(), n_at_once)) is not None:
                 position = lane.waiting.popleft()
                 lane.n_running += 1
-                running[threads.submit(_outcome, opened, asked[position], at)] = position
+                running[threads.submit(_outcome, opened, asked[position], at)] = position, lane.n_answered
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            outcomes = [(running.pop(future), future.result()) for future in ended]
-            for position, outcome in tuple(outcomes):
+            outcomes: list[tuple[int, Outcome]] = []
+            for future in ended:
+                (position, n_answered_before), outcome = running.pop(future), future.result()
+                outcomes.append((position, outcome))
                 lane = lanes[asked[position].source.id]
-                lane.note(outcome)
+                lane.note(outcome, n_answered_before)
                 if lane.down is not None:
                     outcomes += [(waiting, lane.down) for waiting in lane.waiting]
                     lane.waiting.clear()

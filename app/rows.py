@@ -5,11 +5,13 @@ from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
 from app.rules.store import RuleRow, RuleVersionRow
+from app.telemetry.datasources.store import DatasourceRow
 
 ROWS = (
     AlertRow,
     AttemptRow,
     ChannelRow,
+    DatasourceRow,
     IdempotencyRow,
     NotificationRow,
     RuleRow,

@@ -28,6 +28,8 @@ from app.rules.api import blueprint as rules
 from app.settings import Settings, load_settings
 from app.streaming.api import install_streaming
 from app.telemetry.api import blueprint as telemetry
+from app.telemetry.datasources.api import blueprint as datasources
+from app.telemetry.traffic.recorder import install_recorder
 
 log = structlog.get_logger(__name__)
 _TITLES = {400: "Malformed request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
@@ -53,9 +55,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["alerting"] = open_runtime(settings, open_celery(settings))
     install_json(app)
+    install_recorder(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, rules, backtest, alerts, *notifications, monitoring):
+    for blueprint in (auth, telemetry, datasources, rules, backtest, alerts, *notifications, monitoring):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

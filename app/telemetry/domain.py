@@ -21,6 +21,7 @@ MAX_METRIC = 256
 FUTURE = timedelta(minutes=1)
 CHARTED = timedelta(minutes=15)
 RULE_SERIES = "rule:"  # begins the metric of a series that the system makes for a rule; nobody else may send such
+API_SERIES = "api.request."  # the same for the series of the API's own requests
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Problems = dict[str, Any]  # field -> messages, as errors of one item are shown
 Milliseconds = npt.NDArray[np.int64]

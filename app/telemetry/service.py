@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from app.core.labels import Matcher
 from app.settings import Settings
 from app.telemetry import store
+from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
     Milliseconds,
     Numbers,
@@ -51,19 +52,29 @@ class Line:
     values: Numbers
 
 
-def receive(redis: Redis, samples: Sequence[Sample], now: datetime, settings: Settings) -> dict[int, Problems]:
+def receive(
+    redis: Redis, samples: Sequence[Sample], now: datetime, settings: Settings, sender: Sender | None = None
+) -> dict[int, Problems]:
     """Keep what can be accepted and mark its series as arrived; what is wrong with the others, by position.
 
-    Sending a batch again changes nothing. RedisError when nothing could be kept.
+    Sending a batch again changes nothing. A `sender` has limits of new series, and cannot send what is the system's
+    own; None is the system itself. RedisError when nothing could be kept.
     """
     rejected: dict[int, Problems] = {}
-    accepted = []
+    accepted: list[tuple[int, Sample, Series]] = []
     for position, sample in enumerate(samples):
-        if problems := sample_problems(sample, now, settings.retention_samples):
+        problems = sample_problems(sample, now, settings.retention_samples)
+        if not problems and sender is not None:
+            problems = check_reserved(sample.metric)
+        if problems:
             rejected[position] = problems
         else:
-            accepted.append(sample)
-    store.append(redis, accepted, settings.retention_samples)
+            accepted.append((position, sample, Series.of(sample.metric, sample.labels)))
+    if sender is not None and (over := refused(redis, sender, [one[2] for one in accepted], now, settings)):
+        rejected |= {position: over[series] for position, _, series in accepted if series in over}
+        accepted = [one for one in accepted if one[0] not in rejected]
+    kept, of = [one[1] for one in accepted], [one[2] for one in accepted]
+    store.append(redis, kept, settings.retention_samples, of)
     return rejected
 
 

@@ -19,17 +19,21 @@ _PAST = np.dtype([("at_s", "<u4"), ("value", "<f8")])
 _LONGEST_PAST = 2 * 15 * 288 * _PAST.itemsize  # twice two weeks and a day of a value each five minutes
 _METRICS = "telemetry:metrics"  # sorted set: metric -> time of its last sample
 _SEEN = "telemetry:seen:"  # + metric; sorted set: key of a series -> time of its last sample
+TOTAL = "telemetry:n_series"  # how many series are known: counted up as new ones come, and anew by forget()
 _ARRIVED = "telemetry:arrived"  # set: keys of the series with samples that no rule has seen yet
 _SLICE = 1000  # keys of one MGET: Redis answers nobody else meanwhile
 Seen = dict[Series, int]
 
 
-def append(redis: Redis, samples: Iterable[Sample], retention: timedelta) -> None:
-    """Write samples, register their series and mark them as arrived, in one round trip and one transaction."""
+def append(redis: Redis, samples: Sequence[Sample], retention: timedelta, of: Sequence[Series] | None = None) -> None:
+    """Write samples, register their series and mark them as arrived, in one round trip and one transaction.
+
+    `of` are the samples' series, where the caller has them already.
+    """
     records: dict[tuple[Series, int], list[tuple[int, float]]] = defaultdict(list)
     last: dict[Series, int] = {}
-    for sample in samples:
-        series = Series.of(sample.metric, sample.labels)
+    of = [Series.of(sample.metric, sample.labels) for sample in samples] if of is None else of
+    for sample, series in zip(samples, of, strict=True):
         at_ms = milliseconds(sample.at)
         chunk, offset = divmod(at_ms, _CHUNK_MS)
         records[series, chunk].append((offset, sample.value))
@@ -127,15 +131,23 @@ def extend_history(redis: Redis, points: Mapping[Series, tuple[Milliseconds, Num
 
 
 def forget(redis: Redis, before: datetime) -> int:
-    """Strike series whose last sample is older from the registry; returns how many."""
+    """Strike series whose last sample is older from the registry, and count the others; returns how many went."""
     limit = f"({milliseconds(before)}"
     known = metrics(redis)
     pipe = redis.pipeline(transaction=False)
     for metric in known:
         # By score, in Redis: a series that sends at this very moment stays.
         pipe.zremrangebyscore(_SEEN + metric, "-inf", limit)
+        pipe.zcard(_SEEN + metric)
     pipe.zremrangebyscore(_METRICS, "-inf", limit)
-    return sum(cast(list[int], pipe.execute())[:-1])
+    answers = cast(list[int], pipe.execute())[:-1]
+    redis.set(TOTAL, sum(answers[1::2]))
+    return sum(answers[::2])
+
+
+def registry_key(metric: str) -> str:
+    """The key of the sorted set of a metric's series."""
+    return _SEEN + metric
 
 
 def _chunk_key(series: Series, chunk: int) -> str:

@@ -16,7 +16,7 @@ from app.rules import store
 from app.rules.domain import evaluation
 from app.rules.domain.checks import problems
 from app.rules.domain.evaluation import Outcome, Verdict
-from app.rules.domain.rule import Change, Definition, Health, Rule, change_between
+from app.rules.domain.rule import RESERVED_IDS, Change, Definition, Health, Rule, change_between
 from app.rules.domain.starter import STARTER_RULES
 from app.rules.store import Search, Stored
 from app.settings import Settings
@@ -44,6 +44,8 @@ def create_rule(
 ) -> Stored:
     """A new rule; Conflict when the id is taken."""
     _check(definition, settings)
+    if rule_id in RESERVED_IDS:
+        raise Invalid({"id": [f"{rule_id} is a word of the API itself; use another id"]})
     rule_id = rule_id or new_id()
     row = store.row(session, rule_id, for_update=True)
     if row is not None and row.deleted_at is None:

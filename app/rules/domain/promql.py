@@ -224,3 +224,20 @@ def _matcher(one: promql.Matcher) -> str:
     except ValueError as error:
         raise _Other(str(error)) from None
     return text
+
+
+def asks_for_absence(query: str) -> bool:
+    """Whether absent() or absent_over_time() stands in the query; False for one that cannot be read."""
+    try:
+        expression = _parsed(query)
+    except ValueError:
+        return False
+    found = False
+
+    def visit(one: promql.Expr) -> bool:
+        nonlocal found
+        found = found or (isinstance(one, promql.Call) and one.func.name in ("absent", "absent_over_time"))
+        return not found
+
+    promql.walk(expression, visit)
+    return found

@@ -12,7 +12,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import new_id
 from app.rules import store
 from app.rules.domain.checks import problems
-from app.rules.domain.rule import Change, Definition, Health, Rule, change_between
+from app.rules.domain.rule import RESERVED_IDS, Change, Definition, Health, Rule, change_between
 from app.rules.domain.starter import STARTER_RULES
 from app.rules.store import Search, Stored, Version
 from app.settings import Settings
@@ -32,12 +32,14 @@ def create_rule(
 ) -> Stored:
     """A new rule; Conflict when the id is taken."""
     _check(definition, settings)
+    if rule_id in RESERVED_IDS:
+        raise Invalid({"id": [f"{rule_id} is a word of the API itself; use another id"]})
     rule_id = rule_id or new_id()
     row = store.row(session, rule_id, for_update=True)
     if row is not None and row.deleted_at is None:
         raise Conflict(f"there is a rule {rule_id}; change it by PUT or PATCH /rules/{rule_id}, or use another id")
     if row is None:
-        earlier = store.last_version(session, rule_id)
+        earlier = store.last_versions(session, [rule_id]).get(rule_id, 0)
         row = store.RuleRow(id=rule_id, version=earlier, withdraw=False, starter=False, n_missed=0, n_dropped=0)
         session.add(row)
     row.created_at, row.deleted_at = now, None

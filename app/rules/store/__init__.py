@@ -22,7 +22,7 @@ from app.rules.store.rules import (
     search,
     stored,
 )
-from app.rules.store.versions import Version, add_versions, last_version, versions_of
+from app.rules.store.versions import Version, add_versions, last_versions, versions_of
 
 __all__ = [
     "RULES",
@@ -41,7 +41,7 @@ __all__ = [
     "finish_withdrawals",
     "index",
     "insert_missing",
-    "last_version",
+    "last_versions",
     "late_rules",
     "make_due",
     "row",

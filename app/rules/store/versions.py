@@ -1,15 +1,18 @@
 """Versions of rules: rows are only ever added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import insert_many
+from app.core.db import among, insert_many
 from app.rules.domain.rule import Rule
 from app.rules.store.rows import RULE_VERSIONS
 from app.rules.store.rules import rule_of
+
+_PARAMETERS = 500  # SQLite bounds those of a statement
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,14 @@ def add_versions(session: Session, versions: list[tuple[str, int, str, str]], ac
     insert_many(session, RULE_VERSIONS, rows)
 
 
-def last_version(session: Session, rule_id: str) -> int:
-    """The number of a rule's last version; 0 when there never was one."""
-    return (
-        session.scalar(sa.select(sa.func.max(RULE_VERSIONS.c.version)).where(RULE_VERSIONS.c.rule_id == rule_id)) or 0
-    )
+def last_versions(session: Session, rule_ids: Sequence[str]) -> dict[str, int]:
+    """The numbers of the rules' last versions, by id; a rule that there never was is left out."""
+    found: dict[str, int] = {}
+    for start in range(0, len(rule_ids), _PARAMETERS):
+        chosen = among(session, RULE_VERSIONS.c.rule_id, rule_ids[start : start + _PARAMETERS])
+        last = sa.select(RULE_VERSIONS.c.rule_id, sa.func.max(RULE_VERSIONS.c.version)).where(chosen)
+        found.update((rule_id, number) for rule_id, number in session.execute(last.group_by(RULE_VERSIONS.c.rule_id)))
+    return found
 
 
 def versions_of(session: Session, rule_id: str) -> list[Version]:

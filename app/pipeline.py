@@ -176,12 +176,17 @@ def escalate(session: Session, now: datetime, settings: Settings) -> int:
 
 
 def tidy(runtime: Runtime, now: datetime) -> None:
-    """Forget what has had its time; a step that fails is logged and holds up no other."""
-    for step in (_tidy_database, _tidy_messages, _tidy_redis):
+    """Alerts about ourselves, and forgetting what has had its time; a step that fails holds up no other."""
+    for step in (_tell_of_ourselves, _tidy_database, _tidy_messages, _tidy_redis):
         try:
             step(runtime, now)
         except Exception:
             log.exception("not tidied", step=step.__name__)
+
+
+def _tell_of_ourselves(runtime: Runtime, now: datetime) -> None:
+    """What an evaluation tells at once is told again, so that nothing that was missed stays so."""
+    runtime.run(lambda session: internal.tell(session, now, runtime.settings))
 
 
 def _tidy_database(runtime: Runtime, now: datetime) -> None:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.alerts.api import blueprint as alerts
 from app.analytics.api import blueprint as monitoring
+from app.analytics.api import state_of_the_engine
 from app.auth.api import blueprint as auth
 from app.backtest.api import blueprint as backtest
 from app.core.db import LostRace
@@ -60,7 +61,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_recorder(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, datasources, rules, transfer, backtest, alerts, *notifications, monitoring):
+    for blueprint in (
+        auth,
+        telemetry,
+        datasources,
+        rules,
+        transfer,
+        backtest,
+        alerts,
+        *notifications,
+        state_of_the_engine,
+        monitoring,
+    ):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

@@ -40,7 +40,9 @@ def _remember_series(state: BlueprintSetupState) -> None:
 def ingest() -> Response:
     """Take in up to 1,000 samples. A sample that cannot be accepted is named in the answer and spoils no other."""
     now, open_ends = utcnow(), runtime()
-    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(body_json(texts_checked=False), now)
+    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(
+        body_json(texts_checked=False, lenient=True), now
+    )
     sender = Sender(g.caller_id, current_app.extensions["alerting.known_series"])
     refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings, sender)
     n_accepted = len(batch.samples) - len(refused)

@@ -226,6 +226,22 @@ def _matcher(one: promql.Matcher) -> str:
     return text
 
 
+def series_named(text: str) -> tuple[str, dict[str, str]]:
+    """Metric and labels of a series like `up{job="a"}`; ValueError with the mend when the text names none."""
+    selector = _parsed(text)
+    mend = 'name a series like up{job="a"}'
+    if not isinstance(selector, promql.VectorSelector) or selector.offset or selector.at is not None:
+        raise ValueError(f'"{text[:100]}" is no series; {mend}')
+    matchers = selector.matchers.matchers
+    if selector.matchers.or_matchers or any(one.op != promql.MatchOp.Equal for one in matchers):
+        raise ValueError(f'"{text[:100]}" selects series by more than =; {mend}')
+    labels = {one.name: one.value for one in matchers if one.value}
+    metric = labels.pop("__name__", selector.name or "")
+    if not metric:
+        raise ValueError(f'"{text[:100]}" has no metric; {mend}')
+    return metric, labels
+
+
 def asks_for_absence(query: str) -> bool:
     """Whether absent() or absent_over_time() stands in the query; False for one that cannot be read."""
     try:

@@ -16,6 +16,7 @@ from app.rules.domain.rule import Aggregation, NoData, Operator, Source
 LOOKBACK = timedelta(minutes=5)
 _MAX_OPERATIONS = 300  # the parser follows the nesting on the C stack, and ends the process where that is used up
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`|#[^\n]*', re.DOTALL)
+_SELECTOR = re.compile(r"\{[^{}]*\}")
 _OPERATION = re.compile(r"[(\[{+\-*/%^<>=!:]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _OPERATORS = {
     ">": Operator.GREATER_THAN,
@@ -67,7 +68,7 @@ def check_query(query: str) -> None:
 
 
 def _parsed(query: str) -> promql.Expr:
-    n_operations = len(_OPERATION.findall(_QUOTED.sub('""', query)))
+    n_operations = len(_OPERATION.findall(_SELECTOR.sub(" ", _QUOTED.sub(" ", query))))
     if n_operations > _MAX_OPERATIONS:
         raise ValueError(f"the query has more than {_MAX_OPERATIONS} operations; record parts of it as series")
     try:

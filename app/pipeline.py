@@ -11,6 +11,7 @@ import structlog
 from redis import Redis
 from sqlalchemy.orm import Session
 
+from app import counting
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Alert, Report, Status
@@ -36,6 +37,8 @@ log = structlog.get_logger(__name__)
 def evaluate(runtime: Runtime) -> int:
     """Ask the due rules of their series, and let the answers open, keep and resolve alerts; returns how many rules.
 
+    Log entries and events that came are counted first: each match is a sample of its rule's series.
+
     Claim and results stand in one transaction: one that fails leaves its rules as due as they were, and the arrivals
     taken for it are put back. A worker that is killed loses the arrivals it took: their rules wait for their interval.
 
@@ -43,6 +46,7 @@ def evaluate(runtime: Runtime) -> int:
     trips in all and two seconds each at the worst; on PostgreSQL it holds the claimed rules only.
     """
     settings = runtime.settings
+    counting.count(runtime)
     with telemetry.arrivals(runtime.redis, settings.batch_size) as arrived:
         return runtime.run(lambda session: _evaluate(session, runtime.redis, arrived, utcnow(), settings))
 

@@ -140,6 +140,16 @@ class Settings:
     collector_host: str = _setting(str, "", "value of the label host; default: this machine's name")
     batch_size: int = _setting(_count(1, 10_000), 100, "rows claimed at once by a stage")
     retention_samples: timedelta = _setting(parse_duration, timedelta(hours=24), "how long samples are kept")
+    entries_backlog: int = _setting(
+        _count(1024, 2**40), 64 * 1024 * 1024, "bytes of log entries and events that may wait in Redis to be counted"
+    )
+    heartbeat_interval: timedelta = _setting(
+        parse_duration, _seconds(60), "time between two beats of a heartbeat that nobody configured"
+    )
+    heartbeat_grace: timedelta = _setting(parse_duration, _seconds(30), "how late its beat may be")
+    heartbeat_outage: timedelta = _setting(
+        parse_duration, _seconds(10), "away for longer, the system starts the time of every heartbeat anew"
+    )
     retention_notifications: timedelta = _setting(
         parse_duration, timedelta(days=90), "how long finished messages of closed alerts are kept"
     )

@@ -26,7 +26,7 @@ from app.notifications.api import blueprints as notifications
 from app.rules.api import blueprint as rules
 from app.settings import Settings, load_settings
 from app.streaming.api import install_streaming
-from app.telemetry.api import blueprint as telemetry
+from app.telemetry.api import blueprints as telemetry
 
 log = structlog.get_logger(__name__)
 _TITLES = {400: "Malformed request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
@@ -54,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_json(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, rules, alerts, *notifications, monitoring):
+    for blueprint in (auth, *telemetry, rules, alerts, *notifications, monitoring):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

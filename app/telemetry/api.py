@@ -24,8 +24,8 @@ from app.telemetry.schemas import (
 )
 
 blueprint = Blueprint("telemetry", __name__, url_prefix="/metrics", description="Samples in, series and points out.")
-logs = Blueprint("logs", __name__, url_prefix="/logs", description="Log entries in, for rules to count.")
-events = Blueprint("events", __name__, url_prefix="/events", description="Events in, for rules to count.")
+logs = Blueprint("log_entries", __name__, url_prefix="/logs", description="Log entries in, for rules to count.")
+events = Blueprint("incoming_events", __name__, url_prefix="/events", description="Events in, for rules to count.")
 blueprints = (blueprint, logs, events)
 
 

@@ -9,6 +9,7 @@ from time import sleep
 import sqlalchemy as sa
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
 from app import counting
@@ -16,10 +17,11 @@ from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Alert, Report, Status
 from app.alerts.schemas import alert_out
-from app.core import idempotency, live
+from app.core import idempotency, live, ticks
 from app.core.clock import monotonic, utcnow
 from app.core.labels import fingerprint
 from app.core.runtime import Runtime
+from app.heartbeats import service as heartbeats
 from app.notifications import service as notifications
 from app.notifications.domain import Done, Sending, Subject
 from app.rules import service as rules
@@ -152,6 +154,19 @@ def escalate(session: Session, now: datetime, settings: Settings) -> int:
     expired = alerts.expire_acknowledgements(session, now, settings.batch_size)
     closed = alerts.close_old(session, now, settings.close_after, settings.batch_size)
     return max(expired, closed)
+
+
+def watch(runtime: Runtime) -> int:
+    """Open the alerts of heartbeats that did not come in time; returns how many.
+
+    While Redis does not answer, nobody knows whether beats can come in, and so none is missing.
+    """
+    try:
+        web_seen_at = ticks.last_seen(runtime.redis).get(ticks.WEB)
+    except RedisError as error:
+        log.warning("heartbeats not watched", error=str(error))
+        web_seen_at = None
+    return runtime.run(lambda session: heartbeats.sweep(session, web_seen_at, utcnow(), runtime.settings))
 
 
 def tidy(runtime: Runtime, now: datetime) -> None:

@@ -3,7 +3,11 @@
 from app.alerts.store import AlertRow, TimelineRow, TombstoneRow
 from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
+from app.heartbeats.store import HeartbeatRow, MarkRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
 from app.rules.store import RuleRow
 
-ROWS = (AlertRow, AttemptRow, ChannelRow, IdempotencyRow, NotificationRow, RuleRow, TimelineRow, TokenRow, TombstoneRow)
+ROWS = (
+    *(AlertRow, AttemptRow, ChannelRow, HeartbeatRow, IdempotencyRow, MarkRow, NotificationRow, RuleRow, TimelineRow),
+    *(TokenRow, TombstoneRow),
+)

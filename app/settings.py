@@ -52,6 +52,16 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _at_least(least: timedelta) -> Callable[[str], timedelta]:
+    def parse(text: str) -> timedelta:
+        duration = parse_duration(text)
+        if duration < least:
+            raise ValueError(f"use a duration of at least {format_duration(least)}")
+        return duration
+
+    return parse
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         chosen = {choice.lower(): choice for choice in choices}.get(text.strip().lower())
@@ -148,7 +158,7 @@ class Settings:
     )
     heartbeat_grace: timedelta = _setting(parse_duration, _seconds(30), "how late its beat may be")
     heartbeat_outage: timedelta = _setting(
-        parse_duration, _seconds(10), "away for longer, the system starts the time of every heartbeat anew"
+        _at_least(_seconds(5)), _seconds(10), "away for longer, the system starts the time of every heartbeat anew"
     )
     retention_notifications: timedelta = _setting(
         parse_duration, timedelta(days=90), "how long finished messages of closed alerts are kept"

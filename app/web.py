@@ -22,6 +22,7 @@ from app.core.openapi import PROBLEM_JSON, SECURITY_SCHEMES, Problems
 from app.core.queue import open_celery
 from app.core.runtime import AWAY, open_runtime
 from app.docs_page import blueprint as docs_page
+from app.heartbeats.api import blueprint as heartbeats
 from app.notifications.api import blueprints as notifications
 from app.rules.api import blueprint as rules
 from app.settings import Settings, load_settings
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_json(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, *telemetry, rules, alerts, *notifications, monitoring):
+    for blueprint in (auth, *telemetry, heartbeats, rules, alerts, *notifications, monitoring):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

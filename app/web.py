@@ -24,13 +24,14 @@ from app.core.openapi import PROBLEM_JSON, SECURITY_SCHEMES, Problems
 from app.core.queue import open_celery
 from app.core.runtime import AWAY, open_runtime
 from app.docs_page import blueprint as docs_page
+from app.heartbeats.api import blueprint as heartbeats
 from app.notifications.api import blueprints as notifications
 from app.rules.api import blueprint as rules
 from app.rules.transfer_api import MEDIA_TYPES
 from app.rules.transfer_api import blueprint as transfer
 from app.settings import Settings, load_settings
 from app.streaming.api import install_streaming
-from app.telemetry.api import blueprint as telemetry
+from app.telemetry.api import blueprints as telemetry
 from app.telemetry.datasources.api import blueprint as datasources
 from app.telemetry.traffic.recorder import install_recorder
 
@@ -63,8 +64,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
     for blueprint in (
         auth,
-        telemetry,
+        *telemetry,
         datasources,
+        heartbeats,
         rules,
         transfer,
         backtest,

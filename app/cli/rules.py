@@ -6,6 +6,10 @@ rules = Later(
     "rules",
     {
         "backtest": "app.cli.backtest:backtest",
+        "export": "app.cli.transfer:export_all",
+        "import": "app.cli.transfer:import_file",
+        "lint": "app.cli.transfer:lint",
+        "test": "app.cli.promtool:test",
     },
     help="Back-test, test, check and move rules.",
 )

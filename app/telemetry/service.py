@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from app.core.errors import Unavailable
 from app.core.labels import Matcher
 from app.settings import Settings
-from app.telemetry import backlog, store
+from app.telemetry import backlog, registry, store
 from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
     Entry,
@@ -120,9 +120,8 @@ def arrivals(redis: Redis, limit: int) -> Iterator[list[Series]]:
 
 
 def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
-    """The samples of every window, in two round trips however many there are."""
-    seen = store.seen(redis, sorted({window.metric for window in wanted}))
-    indices = {metric: SeriesIndex(known) for metric, known in seen.items()}
+    """The samples of every window, in two round trips however many there are; in three when there are new series."""
+    indices = registry.indices(redis, sorted({window.metric for window in wanted}))
     now_ms = milliseconds(now)
     positions: dict[Series, int] = {}
     first: dict[Series, int] = {}
@@ -130,12 +129,11 @@ def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
     for window in wanted:
         # A sample at exactly now - length lies outside: t > now - length.
         start_ms = milliseconds(now - window.length) + 1
-        known, index = seen[window.metric], indices[window.metric]
+        index = indices[window.metric]
         chosen = [index.series[position] for position in index.select(window.matchers)]
         selected.append(tuple(sorted(positions.setdefault(series, len(positions)) for series in chosen)))
         for series in chosen:
-            if known[series] >= start_ms:  # else silent for longer than the window: nothing to read
-                first[series] = min(start_ms, first.get(series, start_ms))
+            first[series] = min(start_ms, first.get(series, start_ms))
     found = store.samples(redis, {series: (start, now_ms) for series, start in first.items()})
     nothing = (np.empty(0, np.int64), np.empty(0, np.float64))
     read = windows_of(now, tuple(positions), [found.get(series, nothing) for series in positions])

@@ -30,6 +30,7 @@ _LONGEST_PAST = 2 * 15 * 288 * _PAST.itemsize  # twice two weeks and a day of a 
 _METRICS = "telemetry:metrics"  # sorted set: metric -> time of its last sample
 _SEEN = "telemetry:seen:"  # + metric; sorted set: key of a series -> time of its last sample
 TOTAL = "telemetry:n_series"  # how many series are known: counted up as new ones come, and anew by forget()
+GENERATION = "telemetry:generation"  # another one each time that series were forgotten, see registry.py
 _ARRIVED = "telemetry:arrived"  # set: keys of the series with samples that no rule has seen yet
 _SLICE = 1000  # keys of one MGET: Redis answers nobody else meanwhile
 Seen = dict[Series, int]
@@ -162,7 +163,10 @@ def forget(redis: Redis, before: datetime) -> int:
     pipe.zremrangebyscore(_METRICS, "-inf", limit)
     answers = cast(list[int], pipe.execute())[:-1]
     redis.set(TOTAL, sum(answers[1::2]))
-    return sum(answers[::2])
+    n_gone = sum(answers[::2])
+    if n_gone:
+        redis.delete(GENERATION)  # whoever asks next begins another one
+    return n_gone
 
 
 def registry_key(metric: str) -> str:

@@ -5,9 +5,21 @@ from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
 from app.heartbeats.store import HeartbeatRow, MarkRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
-from app.rules.store import RuleRow
+from app.rules.store import RuleRow, RuleVersionRow
+from app.telemetry.datasources.store import DatasourceRow
 
 ROWS = (
-    *(AlertRow, AttemptRow, ChannelRow, HeartbeatRow, IdempotencyRow, MarkRow, NotificationRow, RuleRow, TimelineRow),
-    *(TokenRow, TombstoneRow),
+    AlertRow,
+    AttemptRow,
+    ChannelRow,
+    DatasourceRow,
+    HeartbeatRow,
+    IdempotencyRow,
+    MarkRow,
+    NotificationRow,
+    RuleRow,
+    RuleVersionRow,
+    TimelineRow,
+    TokenRow,
+    TombstoneRow,
 )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.alerts import service as alerts
 from app.alerts.domain.alert import Report
+from app.alerts.limits import limits_of
 from app.core.db import after_commit
 from app.core.errors import Conflict, NotFound
 from app.heartbeats import domain, store
@@ -123,4 +124,4 @@ def _save(session: Session, step: domain.Step, now: datetime, settings: Settings
 
 
 def _tell(session: Session, reports: Sequence[Report | None], now: datetime, settings: Settings) -> None:
-    alerts.absorb(session, [report for report in reports if report is not None], now, alerts.limits_of(settings))
+    alerts.absorb(session, [report for report in reports if report is not None], now, limits_of(settings))

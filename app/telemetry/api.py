@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, g, request
+from flask.sansio.blueprints import BlueprintSetupState
 
 from app.auth.access import allow
 from app.auth.domain import Role
@@ -11,6 +12,7 @@ from app.core.clock import utcnow
 from app.core.http import Blueprint, answer_json, body_json, runtime
 from app.core.schemas import format_time
 from app.telemetry import intake, service
+from app.telemetry.cardinality import Sender, known_series
 from app.telemetry.domain import Problems, charted_span, moment_of
 from app.telemetry.schemas import (
     Ingested,
@@ -29,6 +31,12 @@ events = Blueprint("incoming_events", __name__, url_prefix="/events", descriptio
 blueprints = (blueprint, logs, events)
 
 
+@blueprint.record_once
+def _remember_series(state: BlueprintSetupState) -> None:
+    settings = state.app.extensions["alerting"].settings
+    state.app.extensions["alerting.known_series"] = known_series(settings)
+
+
 @blueprint.route("/ingest", methods=["POST"])
 @allow(Role.INGEST)
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": IngestIn}}})
@@ -36,8 +44,11 @@ blueprints = (blueprint, logs, events)
 def ingest() -> Response:
     """Take in up to 1,000 samples. A sample that cannot be accepted is named in the answer and spoils no other."""
     now, open_ends = utcnow(), runtime()
-    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(body_json(texts_checked=False), now)
-    refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings)
+    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(
+        body_json(texts_checked=False, lenient=True), now
+    )
+    sender = Sender(g.caller_id, current_app.extensions["alerting.known_series"])
+    refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings, sender)
     return _received(batch.indices, batch.rejected, refused)
 
 
@@ -107,7 +118,7 @@ def query(args: dict[str, Any]) -> Response:
 def _take_in(form: intake.Form[Any]) -> Response:
     now, open_ends = utcnow(), runtime()
     raw = request.get_data(cache=True)
-    batch = form.fast_batch(raw, now) or form.careful_batch(body_json(texts_checked=False), now)
+    batch = form.fast_batch(raw, now) or form.careful_batch(body_json(texts_checked=False, lenient=True), now)
     refused = service.receive_entries(open_ends.redis, batch.entries, now, open_ends.settings)
     return _received(batch.indices, batch.rejected, refused)
 

@@ -1,7 +1,7 @@
 """Entries of logs and events wait in a stream of Redis until they are counted into the series of rules."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -76,7 +76,7 @@ def take(redis: Redis, limit: int) -> Taken:
     return _taken(found[0][1] if found else [], int(n_takeovers or 0))
 
 
-def finish(redis: Redis, taken: Taken, samples: Iterable[Sample], retention: timedelta) -> bool:
+def finish(redis: Redis, taken: Taken, samples: Sequence[Sample], retention: timedelta) -> bool:
     """Write the samples that taken entries made and strike the entries, all in one transaction.
 
     False, and nothing is changed, when a takeover came in between: then another worker may have counted them. What

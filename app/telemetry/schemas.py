@@ -73,15 +73,20 @@ def careful_batch(body: object, now: datetime) -> Batch:
 def _sample(item: object, now: datetime) -> Sample | Problems:
     if not isinstance(item, Mapping):
         return {"": ["use an object with metric and value"]}
-    problems: Problems = {}
     metric, value, labels = item.get("metric"), item.get("value"), item.get("labels", {})
+    if not all_whole(metric, labels):
+        return {"": ["holds half of a surrogate pair, which is no character; leave it out"]}
+    problems: Problems = {}
     at, number = now, 0.0
     if not isinstance(metric, str):
         problems["metric"] = ["use a text"]
     if isinstance(value, bool) or not isinstance(value, int | float):
         problems["value"] = ["use a number"]
     else:
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            problems["value"] = ["use a finite number"]
     try:
         at = moment_in(item.get("timestamp"), now)
     except ValueError as error:
@@ -91,6 +96,16 @@ def _sample(item: object, now: datetime) -> Sample | Problems:
     if problems:
         return problems
     return Sample(str(metric), labels, at, number)
+
+
+def all_whole(text: object, labels: object) -> bool:
+    """Whether a text and labels can be written as UTF-8, whatever else they are."""
+    texts = [text, *labels.keys(), *labels.values()] if isinstance(labels, Mapping) else [text]
+    try:
+        "".join(one for one in texts if isinstance(one, str)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def moment_in(value: object, now: datetime) -> datetime:

@@ -65,8 +65,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         auth,
         *telemetry,
-        heartbeats,
         datasources,
+        heartbeats,
         rules,
         transfer,
         backtest,

@@ -3,7 +3,7 @@
 import contextlib
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.ids import is_slug
@@ -44,6 +44,7 @@ GROUPS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.one_of(JSON, st.fixed_dictionaries({"groups": st.lists(st.one_of(GROUPS, JSON), max_size=3)})))
 def test_any_value_is_read_without_an_error(document):
     found = read_groups(document)
@@ -60,11 +61,13 @@ FLAT = st.one_of(
 )
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.lists(FLAT) | st.dictionaries(TEXTS, FLAT) | st.lists(st.dictionaries(TEXTS, st.lists(FLAT, max_size=3))))
 def test_yaml_that_is_written_is_read_back(value):
     assert read_document(written_yaml(value).encode(), is_yaml=True) == value
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(
     st.one_of(
         JSON,
@@ -82,6 +85,7 @@ def test_any_file_of_tests_is_read_or_refused_by_value_error(document):
         read_tests(document)
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.text("0123456789+-x_. einfatsl", max_size=20))
 def test_any_values_are_read_or_refused_by_value_error(values):
     with contextlib.suppress(ValueError):

@@ -96,7 +96,7 @@ def test_a_value_is_printed_as_go_prints_it(value, expected):
         ),
         *(
             ("humanizeDuration", value, text)
-            for value, text in ((0.0, "0s"), (1.0, "1s"), (60.0, "1m 0s"), (86400.0, "1d 0h 0m 0s"))
+            for value, text in ((0.0, "0s"), (-0.0, "-0s"), (1.0, "1s"), (60.0, "1m 0s"), (86400.0, "1d 0h 0m 0s"))
         ),
         *(
             ("humanizeDuration", value, text)

@@ -73,7 +73,7 @@ def humanize_duration(value: Any) -> str:
     if not math.isfinite(number):
         return _four(number)
     if number == 0:
-        return "0s"
+        return f"{_four(number)}s"
     if abs(number) < 1:
         scaled, prefix = _scaled(number, _SMALL, 0.001)
         return f"{_four(scaled)}{prefix}s"

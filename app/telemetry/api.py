@@ -118,7 +118,7 @@ def query(args: dict[str, Any]) -> Response:
 def _take_in(form: intake.Form[Any]) -> Response:
     now, open_ends = utcnow(), runtime()
     raw = request.get_data(cache=True)
-    batch = form.fast_batch(raw, now) or form.careful_batch(body_json(texts_checked=False), now)
+    batch = form.fast_batch(raw, now) or form.careful_batch(body_json(texts_checked=False, lenient=True), now)
     refused = service.receive_entries(open_ends.redis, batch.entries, now, open_ends.settings)
     return _received(batch.indices, batch.rejected, refused)
 

@@ -91,8 +91,6 @@ def sample_problems(sample: Sample, now: datetime, retention: timedelta) -> Prob
     problems = _shared_problems(sample.at, sample.labels, now, retention)
     if not 1 <= len(sample.metric) <= MAX_METRIC or "\x00" in sample.metric:
         problems["metric"] = [f"a metric name has 1 to {MAX_METRIC} characters and no U+0000"]
-    elif sample.metric.startswith(RULE_SERIES):
-        problems["metric"] = [f"names that begin with {RULE_SERIES} are the system's own; use another"]
     if not math.isfinite(sample.value):
         problems["value"] = [_FINITE]
     return problems

@@ -14,7 +14,7 @@ from app.core.labels import label_problems
 from app.core.schemas import LabelSet
 from app.core.severity import SEVERITIES_OF_LOGS
 from app.telemetry.domain import MAX_TYPE, Entry, EventEntry, LogEntry, Problems
-from app.telemetry.schemas import Moment, moment_in, timestamp_field
+from app.telemetry.schemas import Moment, all_whole, moment_in, timestamp_field
 
 _TEXT = "use a text"
 Item = TypeVar("Item", bound=msgspec.Struct)
@@ -87,6 +87,8 @@ class Form(Generic[Item]):
             problems: Problems = {}
             if not isinstance(item, Mapping):
                 problems[""] = [f"use an object like the one in {self.example}"]
+            elif not all_whole(None, item) or not all_whole(None, item.get("labels")):
+                problems[""] = ["holds half of a surrogate pair, which is no character; leave it out"]
             else:
                 read = self.careful(item, now, problems)
                 if not problems:
@@ -125,14 +127,10 @@ def _careful_log(item: Mapping[str, Any], now: datetime, problems: Problems) -> 
 
 
 def _careful_event(item: Mapping[str, Any], now: datetime, problems: Problems) -> _Event:
-    value = item.get("value")
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        problems["value"] = ["use a number"]
-        value = None
     return _Event(
         type=_text(item, "type", problems, required=True) or "",
         source=_text(item, "source", problems),
-        value=None if value is None else float(value),
+        value=_number(item, "value", problems),
         timestamp=_time(item, now, problems),
         labels=_label_set(item, problems),
     )
@@ -144,6 +142,20 @@ def _text(item: Mapping[str, Any], name: str, problems: Problems, *, required: b
         return value
     problems[name] = [_TEXT]
     return None
+
+
+def _number(item: Mapping[str, Any], name: str, problems: Problems) -> float | None:
+    value = item.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        problems[name] = ["use a number"]
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        problems[name] = ["use a finite number"]
+        return None
 
 
 def _time(item: Mapping[str, Any], now: datetime, problems: Problems) -> datetime:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from app import counting
+from app import counting, pipeline
 from app.core.clock import utcnow
 from app.rules import service as rules
 from app.rules import store as rule_store
@@ -324,3 +324,54 @@ def test_entries_as_python_values_survive_the_stream(runtime):
     entry = LogEntry(utcnow(), "größe 🙂", {"level": "info", "host": "ü"})
     assert backlog.keep(runtime.redis, [entry], 10_000)
     assert backlog.take(runtime.redis, 1).entries == (entry,)
+
+
+def test_ever_new_labels_are_stopped_and_stop_no_other_rule(runtime, make, send, app, tmp_path):
+    made = runtime.settings
+    few = settings_for(made.database_url, made.redis_url, tmp_path, series_per_client=3)
+    by_host = make("by-host", source=Source.EVENT, type="tick", group_by=("source",))
+    by_zone = make("by-zone", source=Source.EVENT, type="tick", group_by=("zone",))
+    every = make("every", source=Source.EVENT, type="tick")
+    send("events", *({"type": "tick", "source": f"h{n}", "labels": {"zone": "z"}} for n in range(10)))
+    send("events", *({"type": "tick", "source": f"h{n}"} for n in range(2)))
+    narrow = create_app(few).extensions["alerting"]
+    with logged() as lines:
+        assert counting.count(narrow) == 12
+    narrow.close()
+    assert "too many new series" in str(lines)
+    assert len(values(runtime, by_host)) == 3
+    assert values(runtime, by_zone) == {(("zone", "z"),): [1.0] * 10, (): [1.0] * 2}
+    assert values(runtime, every) == {(): [1.0] * 12}
+
+
+def test_half_a_character_is_refused_with_its_entry_alone(client, headers):
+    body = b'{"entries": [{"message": "a"}, {"message": "\\ud800"}, {"message": "b", "labels": {"x": "\\udfff"}}]}'
+    answer = client.post("/logs/ingest", data=body, content_type="application/json", headers=headers("ingest"))
+    assert answer.json["accepted"] == 1
+    assert [one["index"] for one in answer.json["rejected"]] == [1, 2]
+    body = b'{"events": [{"type": "a", "value": NaN}, {"type": "a", "value": 1e999}, {"type": "a", "value": 1}]}'
+    answer = client.post("/events/ingest", data=body, content_type="application/json", headers=headers("ingest"))
+    assert answer.json["accepted"] == 1
+    assert [list(one["errors"]) for one in answer.json["rejected"]] == [["value"], ["value"]]
+
+
+def test_entries_open_the_alert_of_their_rule(runtime, client, headers, send):
+    body = {
+        "id": "refused",
+        "name": "Refused",
+        "severity": "high",
+        "source": "log",
+        "pattern": "refused",
+        "level": "warning",
+        "group_by": ["host"],
+        "operator": "greater_than",
+        "threshold": 2,
+    }
+    assert client.post("/rules", json=body, headers=headers("admin")).status_code == 201
+    send("logs", *({"message": "refused", "level": "error", "host": "a"} for _ in range(3)))
+    send("logs", {"message": "refused", "level": "error", "host": "b"})
+    pipeline.evaluate(runtime)
+    found = client.get("/alerts", headers=headers("viewer")).json["items"]
+    assert [(one["name"], one["labels"], one["value"], one["status"]) for one in found] == [
+        ("Refused", {"host": "a"}, 3.0, "ACTIVE")
+    ]

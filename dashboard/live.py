@@ -1,4 +1,4 @@
-"""The live stream, the one-click actions and the export on the dashboard's own origin, so that no token leaves the server."""
+"""Live stream, one-click actions and export on the dashboard's own origin, so that no token leaves the server."""
 
 import asyncio
 import signal

@@ -44,5 +44,7 @@ bar(
     ended=ended,
     on_dirty=page.refresh,
 )
+if name != "rule_form":
+    st.session_state.pop("draft_of", None)  # a form that was left begins anew
 if not ended:
     chosen.run()

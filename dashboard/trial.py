@@ -46,9 +46,7 @@ def trial(api: Api, body: Mapping[str, Any], *, key: str, on_threshold: Callable
     view(blocks, key=f"{key}_trial", now=now)
 
 
-def _slider(
-    found: Mapping[str, Any], body: Mapping[str, Any], key: str, on_threshold: Callable[[Any], None]
-) -> None:
+def _slider(found: Mapping[str, Any], body: Mapping[str, Any], key: str, on_threshold: Callable[[Any], None]) -> None:
     limits = parts.bounds(found, body)
     if limits is None:
         return
@@ -81,6 +79,11 @@ def _found(api: Api, body: Mapping[str, Any], window: str) -> tuple[dict[str, An
 
 
 def _asked(api: Api, asked: Mapping[str, Any]) -> tuple[dict[str, Any] | None, str]:
+    if (
+        not any(asked["rule"].get(name) for name in ("metric", "query", "type"))
+        and asked["rule"].get("source") != "log"
+    ):
+        return None, "Say what is watched, and it is drawn here."
     try:
         return rules.backtest(api, asked), ""
     except ApiDown as down:

@@ -1,4 +1,4 @@
-"""The bar on top: the product's name, the pages, the badge of the live stream, who is signed in. It holds the one EventSource."""
+"""The bar on top: the name, the pages, the badge of the live stream, who is signed in. It holds the one EventSource."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,8 +31,9 @@ def bar(
 ) -> None:
     """Show the bar and keep the stream open; `on_dirty` runs when something changed that the page shows.
 
-    `place` is the entry of the bar that is marked. Events within `coalesce_s` run `on_dirty` once. `watch` is the one alert that the page is about, None when it is about all. With `ended` the browser goes to the
-    sign-in page and comes back here afterwards.
+    `place` is the entry of the bar that is marked. Events that come within `coalesce_s` run `on_dirty` once. `watch` is
+    the one alert that the page is about, None when it is about all. With `ended` the browser goes to the sign-in page
+    and comes back here afterwards.
 
     It is a fragment so that events only queue up: a rerun asked for from outside of all fragments stops the run in
     progress, even in the middle of a callback, and what somebody had just clicked would be lost.

@@ -73,8 +73,10 @@ def body_of(draft: Mapping[str, Any], original: Mapping[str, Any] | None = None)
         **{name: draft[name] for name in ("severity", "source", "aggregation", "no_data", "correlation", "enabled")},
         **{name: _text_or_none(draft[name]) for name in ("service", "runbook_url", "escalation_policy", "interval")},
         **{name: list(draft[name]) for name in _NAMES},
-        **{name: _text_or_none(draft[name]) if name in own else None for names in _OF_SOURCE.values() for name in names},
-        "metric": draft["metric"].strip() if source == "metric" else "",
+        **{
+            name: _text_or_none(draft[name]) if name in own else None for names in _OF_SOURCE.values() for name in names
+        },
+        "metric": (draft["metric"] or "").strip() if source == "metric" else "",
         "operator": operator,
         "threshold": _threshold(draft),
         "resolve_threshold": number_of(draft["resolve_threshold"]) if operator in _ONE_SIDED else None,
@@ -129,11 +131,6 @@ def pairs_of(text: str) -> dict[str, str]:
         if name.strip():
             found[name.strip()] = _unquoted(rest.strip())
     return found
-
-
-def matcher_for(name: str, value: str) -> str:
-    """The matcher that lets exactly one value of a label through."""
-    return selector_texts([f"{name}={json.dumps(value, ensure_ascii=False)}"])[0]
 
 
 def _threshold(draft: Mapping[str, Any]) -> Any:

@@ -79,7 +79,9 @@ def drawn(plot: Plot) -> Markup | None:
         parts.append(Markup('<path class="line n{}" d="{}"/>').format(n, path))
     form = "%H:%M" if plot.until - plot.since < timedelta(hours=20) else "%d %b, %H:%M"
     return _PLOT.format(
-        scale=joined([Markup("<span>{}{}</span>").format(number(v), plot.units) for v in (high, (high + low) / 2, low)]),
+        scale=joined(
+            [Markup("<span>{}{}</span>").format(number(v), plot.units) for v in (high, (high + low) / 2, low)]
+        ),
         tags=joined([_TAG.format(y(limit) / _HEIGHT * 100, number(limit), plot.units) for limit in plot.limits]),
         spoken=f"{plot.since:{form}} to {plot.until:{form}} UTC: "
         f"from {number(min(values))} to {number(max(values))}{plot.units}",

@@ -120,7 +120,7 @@ def none_yet(role: str) -> Markup:
     )
     return Markup(
         '<div class="empty"><h2>No rules yet</h2><p>A rule watches a metric, log entries, events or a Prometheus query, '
-        "and raises an alert when its condition holds. Make one, or bring a file of rules, ours or those of "
+        "and raises an alert when its condition holds. Make one, or bring a file of rules: ours, or those of "
         "Prometheus.</p>{}</div>"
     ).format(ways if may_change(role) else Markup("<p>An admin can make the first one.</p>"))
 
@@ -144,9 +144,9 @@ def pages(query: Mapping[str, str], next_cursor: str | None, n_shown: int) -> Ma
         links.append(Markup('<a class="button" href="/?{}" data-go>Next page</a>').format(after))
     if not links:
         return None
-    return Markup('<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>').format(
-        counted(n_shown, "rule"), Markup("").join(links)
-    )
+    return Markup(
+        '<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>'
+    ).format(counted(n_shown, "rule"), Markup("").join(links))
 
 
 def _noise(noise: Mapping[str, Any] | None) -> Markup | str:

@@ -63,7 +63,9 @@ _WITHOUT_DATA = {
 def actions(rule: Rule, role: str, open_alerts: str) -> Markup:
     """The buttons; deleting and switching off say first how many alerts that resolves."""
     by_admin = "" if may_change(role) else Markup(' disabled title="Needs the role admin; yours is {}"').format(role)
-    by_responder = "" if may_act(role) else Markup(' disabled title="Needs the role responder; yours is {}"').format(role)
+    by_responder = (
+        "" if may_act(role) else Markup(' disabled title="Needs the role responder; yours is {}"').format(role)
+    )
     evaluate = Markup('<button type="button" data-send="evaluate"{}>Evaluate now</button>').format(by_responder)
     alerts = Markup('<a class="button" href="/?status=All&amp;of={}" data-go>Its alerts</a>').format(rule["id"])
     if by_admin:
@@ -85,13 +87,23 @@ def facts(rule: Rule, now: datetime) -> Markup:
     duration_ms = rule.get("last_duration_ms")
     evaluated = rule.get("last_evaluated_at")
     pairs: list[tuple[str, Markup | str]] = [
-        ("Evaluated", Markup("{} ago <small>{}</small>").format(ago(evaluated), clock(evaluated, now)) if evaluated else "not yet"),
+        (
+            "Evaluated",
+            Markup("{} ago <small>{}</small>").format(ago(evaluated), clock(evaluated, now))
+            if evaluated
+            else "not yet",
+        ),
         ("Took", f"{number(duration_ms)} ms" if duration_ms is not None else NONE),
         ("Series", _count(rule.get("n_series"))),
         ("Firing", _count(rule.get("n_firing"))),
         ("Missed evaluations", _count(rule.get("n_missed"))),
         ("Dropped before firing", _count(rule.get("n_dropped"))),
-        ("Without data", {"keep": "alerts stay", "ok": "counts as well", "alert": "raises an alert"}.get(str(rule.get("no_data")), NONE)),
+        (
+            "Without data",
+            {"keep": "alerts stay", "ok": "counts as well", "alert": "raises an alert"}.get(
+                str(rule.get("no_data")), NONE
+            ),
+        ),
         ("At least", counted(int(rule.get("min_samples") or 1), "sample")),
         ("Channels", ", ".join(map(str, rule.get("notification_channels") or [])) or "none"),
         ("Version", f"{rule.get('version', NONE)}"),
@@ -124,7 +136,9 @@ def verdicts(found: Mapping[str, Any], rule: Rule, now: datetime) -> Markup:
     took = f", in {number(found['duration_ms'])} ms" if found.get("duration_ms") is not None else ""
     if not listed:
         body = Markup('<p class="none">{}</p>').format(
-            "There is no series to judge." if found.get("at") else "There is nothing to show before the first evaluation."
+            "There is no series to judge."
+            if found.get("at")
+            else "There is nothing to show before the first evaluation."
         )
     else:
         head = "<tr><th>Outcome</th><th>Series</th><th>Value</th><th>Threshold</th><th>Window</th><th>Samples</th></tr>"
@@ -141,9 +155,7 @@ def verdicts(found: Mapping[str, Any], rule: Rule, now: datetime) -> Markup:
 
 def versions(found: Sequence[Mapping[str, Any]], now: datetime) -> Markup:
     """Who changed what, newest first."""
-    entries = [
-        _version(one, found[n + 1] if n + 1 < len(found) else None, now) for n, one in enumerate(found)
-    ]
+    entries = [_version(one, found[n + 1] if n + 1 < len(found) else None, now) for n, one in enumerate(found)]
     if not entries:
         return Markup('<section class="panel"><h2>Versions</h2><p class="none">None are kept.</p></section>')
     return Markup('<section class="panel"><h2>Versions</h2><ol class="timeline">{}</ol></section>').format(
@@ -153,9 +165,9 @@ def versions(found: Sequence[Mapping[str, Any]], now: datetime) -> Markup:
 
 def unavailable(title: str) -> Markup:
     """A panel whose content this API does not have."""
-    return Markup('<section class="panel"><h2>{}</h2><p class="none">Not available from this API.</p></section>').format(
-        title
-    )
+    return Markup(
+        '<section class="panel"><h2>{}</h2><p class="none">Not available from this API.</p></section>'
+    ).format(title)
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """What a rule watches, in words; everything here is pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,7 @@ HEALTHS = {
     "pending": "Pending",
     "off": "Off",
 }
-SOURCES = {"metric": "Metric", "log": "Log entries", "event": "Events", "prometheus": "Prometheus query"}
+SOURCES = {"metric": "Metric", "log": "Log entries", "event": "Events", "prometheus": "Prometheus"}
 AGGREGATIONS = {
     "avg": "average",
     "min": "lowest",
@@ -42,6 +43,7 @@ AGGREGATIONS = {
     "p95": "95th percentile (p95)",
     "p99": "99th percentile (p99)",
 }
+_PLAIN = re.compile(r'[^\s=!~{}",]+')
 _WITH_UNIT = frozenset({"avg", "min", "max", "last", "stddev", "p50", "p95", "p99", "delta"})
 
 
@@ -87,8 +89,14 @@ def conditions(rule: Rule) -> str:
 def selector_texts(selector: Any) -> list[str]:
     """A selector as matchers, whichever way it was written: ['host="web-1"']."""
     if isinstance(selector, Mapping):
-        return [_matcher(str(name), str(value)) for name, value in selector.items()]
+        return [_matcher_of_pair(str(name), str(value)) for name, value in selector.items()]
     return [str(one) for one in selector or ()]
+
+
+def matcher(name: str, operator: str, value: str) -> str:
+    """A matcher as the API reads it: `host="web-1"`."""
+    shown = name if _PLAIN.fullmatch(name) else f'"{_quoted(name)}"'
+    return f'{shown}{operator}"{_quoted(value)}"'
 
 
 def labels_text(labels: Mapping[str, Any]) -> str:
@@ -106,12 +114,13 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def _matcher(name: str, value: str) -> str:
+def _matcher_of_pair(name: str, value: str) -> str:
     for operator in ("=~", "!~", "!="):
         if value.startswith(operator):
             rest = value.removeprefix(operator)
-            return f"{name}{operator}{rest}" if rest.startswith('"') else f'{name}{operator}"{_quoted(rest)}"'
-    return f'{name}="{_quoted(value)}"'
+            # A quoted value stays as it is: quoting it again would make the quotes part of it.
+            return f"{name}{operator}{rest}" if rest.startswith('"') else matcher(name, operator, rest)
+    return matcher(name, "=", value)
 
 
 def _quoted(text: str) -> str:

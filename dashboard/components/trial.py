@@ -26,7 +26,7 @@ _MOST_ALERTS = 8
 
 
 def sentence(found: Mapping[str, Any], window: str) -> Markup:
-    """ "This would have fired 7 times in the last day (3 flaps).", and on how much that rests."""
+    """How often it would have fired, like "7 times in the last day (3 flaps)", and on how much that rests."""
     n_alerts, n_flaps = int(found.get("n_alerts") or 0), int(found.get("n_flaps") or 0)
     fired = f"This would have fired {times(n_alerts)} in {SPANS.get(window, window)}"
     if n_alerts == 0:
@@ -45,11 +45,15 @@ def trial_chart(found: Mapping[str, Any], rule: Mapping[str, Any]) -> Markup:
     since, until = parse_time(found.get("since")), parse_time(found.get("until"))
     alerts = found.get("alerts") or []
     series = _fired_first(found.get("series") or [], alerts)
+    lines = [line_of(one["points"]) for one in series[:MOST_LINES]]
+    firsts = [line[0][0] for line in lines if line]
     plot = None
     if since and until:
+        # What began only lately is drawn from its beginning: an empty chart with a smear at its end tells nothing.
+        since = max(since, min(firsts)) if firsts else since
         plot = drawn(
             Plot(
-                lines=[line_of(one["points"]) for one in series[:MOST_LINES]],
+                lines=lines,
                 since=since,
                 until=until,
                 limits=[] if rule.get("operator") == "anomaly" else limits_of(_number_or_none(rule.get("threshold"))),
@@ -98,9 +102,7 @@ def bounds(found: Mapping[str, Any], rule: Mapping[str, Any]) -> tuple[float, fl
     return low, high, round_up((high - low) / 250)
 
 
-def slider_value(
-    rule: Mapping[str, Any], low: float, high: float, step: float
-) -> float | tuple[float, float]:
+def slider_value(rule: Mapping[str, Any], low: float, high: float, step: float) -> float | tuple[float, float]:
     """Where the slider for a rule's threshold stands; two values for a range."""
     limits = limits_of(_number_or_none(rule.get("threshold")))
     if rule.get("operator") in RANGES:

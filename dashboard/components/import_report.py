@@ -47,7 +47,8 @@ def _skipped(found: Mapping[str, Any]) -> Markup:
     ]
     more = Markup('<p class="hint">and {:,} more</p>').format(len(skipped) - _MOST) if len(skipped) > _MOST else ""
     return Markup(
-        '<section class="panel"><h2>Skipped<small>{} cannot be mapped</small></h2><ul class="reasons">{}</ul>{}</section>'
+        '<section class="panel"><h2>Skipped<small>{} cannot be mapped</small></h2>'
+        '<ul class="reasons">{}</ul>{}</section>'
     ).format(counted(len(skipped), "rule"), joined(lines), more)
 
 

@@ -119,7 +119,7 @@ def none_yet(role: str) -> Markup:
         '<a class="button" href="/?page=import" data-go>Import a file</a></p>'
     )
     return Markup(
-        '<div class="empty"><h2>No rules yet</h2><p>A rule watches a metric, log entries, events or a Prometheus query, '
+        '<div class="empty"><h2>No rules yet</h2><p>A rule watches a metric, log entries, events or a query, '
         "and raises an alert when its condition holds. Make one, or bring a file of rules: ours, or those of "
         "Prometheus.</p>{}</div>"
     ).format(ways if may_change(role) else Markup("<p>An admin can make the first one.</p>"))

@@ -17,6 +17,9 @@ Rule = Mapping[str, Any]
 _OUTCOMES = {"firing": "Firing", "held": "Held", "ok": "Ok", "no_data": "No data", "error": "Error"}
 _MOST_VERDICTS = 50
 _HELD = "no longer true, kept firing for a while"
+_HEAD = Markup(
+    "<tr><th>Outcome</th><th>Series</th><th>Value</th><th>Threshold</th><th>Window</th><th>Samples</th></tr>"
+)
 #: What versions are not compared by: what the system itself keeps of a rule.
 _NOT_DEFINED = {"id", "version", "created_at", "updated_at"}
 
@@ -141,9 +144,8 @@ def verdicts(found: Mapping[str, Any], rule: Rule, now: datetime) -> Markup:
             else "There is nothing to show before the first evaluation."
         )
     else:
-        head = "<tr><th>Outcome</th><th>Series</th><th>Value</th><th>Threshold</th><th>Window</th><th>Samples</th></tr>"
         body = Markup('<table class="table verdicts"><thead>{}</thead><tbody>{}</tbody></table>').format(
-            Markup(head), joined([_verdict(one, rule) for one in listed[:_MOST_VERDICTS]])
+            _HEAD, joined([_verdict(one, rule) for one in listed[:_MOST_VERDICTS]])
         )
     n_series = int(found.get("n_series") or len(listed))
     n_hidden = n_series - min(len(listed), _MOST_VERDICTS)

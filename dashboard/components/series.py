@@ -13,6 +13,7 @@ from dashboard.components.rule_wording import matcher
 from dashboard.components.wording import ago, joined, number, unit
 
 Series = Mapping[str, Any]
+_HEAD = Markup("<tr><th>Series</th><th>Latest</th><th>Lowest</th><th>Average</th><th>Highest</th><th>Age</th></tr>")
 
 
 def pairs_of(series: Iterable[Series]) -> list[str]:
@@ -56,11 +57,15 @@ def latest_table(series: Sequence[Series], names: Sequence[str], metric: str) ->
                 ago(one["points"][-1][0]),
             )
         )
-    head = "<tr><th>Series</th><th>Latest</th><th>Lowest</th><th>Average</th><th>Highest</th><th>Age</th></tr>"
     return Markup(
         '<section class="panel"><h2>Values</h2><table class="table values"><thead>{}</thead><tbody>{}</tbody></table>'
         "</section>"
-    ).format(Markup(head), joined(rows))  # noqa: S704
+    ).format(_HEAD, joined(rows))
+
+
+def name_of(one: Series) -> str:
+    """The name of a series that stands alone: its labels."""
+    return ", ".join(str(value) for value in one["labels"].values()) or str(one["metric"])
 
 
 def make_rule(metric: str, pairs: Sequence[str]) -> Markup:

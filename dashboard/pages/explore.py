@@ -3,9 +3,10 @@
 The only page that draws with Altair; screen.py imports it when it is shown, because of the memory that Altair takes.
 """
 
+from datetime import timedelta
 from typing import Any
 
-import altair
+import altair as alt
 import streamlit as st
 from markupsafe import Markup
 
@@ -14,9 +15,10 @@ from dashboard.client import ApiDown, Refused
 from dashboard.clock import utcnow
 from dashboard.components import series as parts
 from dashboard.components.marks import api_down, notice
-from dashboard.components.plot import names_of_series
+from dashboard.components.plot import line_of, names_of_series
 from dashboard.components.rule_list import may_change
 from dashboard.components.view import show_again, view
+from dashboard.components.wording import exact
 from dashboard.settings import settings
 from dashboard.steps import plan_step, stay_on
 
@@ -24,6 +26,7 @@ FRAGMENT = "explore"
 COALESCE_S = 10.0
 _SPANS = ("15m", "1h", "6h", "24h")
 _MOST = 20
+_MOST_POINTS = 200  # Altair draws at most 5,000 points
 
 
 def show() -> None:
@@ -61,7 +64,8 @@ def _look() -> None:
     # A link may name a metric that is not among the first thousand series.
     linked = st.query_params.get("metric")
     options = names if not linked or linked in names else [linked, *names]
-    with st.container(horizontal=True, vertical_alignment="bottom", key="explore_filters"):
+    left, right = st.columns([3, 1])
+    with left:
         metric = st.selectbox(
             "Metric",
             options,
@@ -72,9 +76,8 @@ def _look() -> None:
             accept_new_options=more,
             on_change=_forget_labels,
         )
-        span = st.segmented_control(
-            "Time", _SPANS, default="1h", key="span", bind="query-params", required=True, width="content"
-        )
+    with right:
+        span = st.segmented_control("Time", _SPANS, default="1h", key="span", bind="query-params", required=True)
     if not metric:
         view({"empty": _choose()}, key="explore_said", now=now)
         return
@@ -87,15 +90,15 @@ def _look() -> None:
         placeholder="All labels",
         select_all=False,
     )
-    found, truncated = metrics.lines(api, metric, parts.matchers_of(pairs), span or "1h")
+    found, truncated = metrics.lines(api, metric, parts.matchers_of(pairs), span or "1h", _MOST_POINTS)
     found = [one for one in found if one["points"]]
     if not found:
         view({"empty": parts.nothing_there(metric)}, key="explore_said", now=now)
         return
     shown = found[:_MOST]
-    titles = names_of_series(shown) if len(shown) > 1 else [parts_of_one(shown[0])]
+    titles = names_of_series(shown) if len(shown) > 1 else [parts.name_of(shown[0])]
     with st.container(key="explore_chart"):
-        st.altair_chart(_chart(shown, titles), width="stretch", height=320)
+        st.altair_chart(_chart(shown, titles), width="stretch", height=300 + 8 * len(shown))
     blocks: dict[str, Markup] = {}
     if len(found) > _MOST or truncated:
         blocks["rest"] = Markup(
@@ -107,11 +110,6 @@ def _look() -> None:
     view(blocks, key="explore_below", now=now, on_send=_on_send)
 
 
-def parts_of_one(one: metrics.Series) -> str:
-    """The name of a series that stands alone."""
-    return ", ".join(str(value) for value in one["labels"].values()) or one["metric"]
-
-
 def _choose() -> Markup:
     return Markup(
         '<section class="panel empty"><h2>Choose a metric</h2><p>Its series are drawn here, with their labels and '
@@ -121,25 +119,30 @@ def _choose() -> Markup:
 
 def _chart(series: list[metrics.Series], titles: list[str]) -> Any:
     rows = [
-        {"at": at, "value": value, "series": title}
+        {"at": at, "value": value, "series": title, "when": exact(at)}
         for one, title in zip(series, titles, strict=True)
         for at, value in one["points"]
         if value is not None
     ]
-    legend = altair.Legend(orient="bottom", columns=3, labelLimit=300, title=None) if len(titles) > 1 else None
+    legend = alt.Legend(orient="bottom", columns=3, labelLimit=180, title=None) if len(titles) > 1 else None
+    times = [at for one in series for at, _ in line_of(one["points"])]
+    seconds = max(times, default=utcnow()) - min(times, default=utcnow()) < timedelta(minutes=10)
+    # UTC on a 24 h clock, as everywhere else.
+    axis = alt.Axis(title="UTC", format="%H:%M:%S" if seconds else "%H:%M", labelOverlap=True, tickCount=6, grid=False)
     return (
-        altair.Chart(altair.Data(values=rows))
+        alt.Chart({"values": rows})
         .mark_line(interpolate="monotone", strokeWidth=1.8)
         .encode(
-            x=altair.X("at:T", title=None),
-            y=altair.Y("value:Q", title=None, scale=altair.Scale(zero=False)),
-            color=altair.Color("series:N", legend=legend),
+            x=alt.X("at:T", axis=axis, scale=alt.Scale(type="utc")),
+            y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
+            color=alt.Color("series:N", legend=legend, scale=alt.Scale(scheme="tableau20")),
             tooltip=[
-                altair.Tooltip("series:N", title="series"),
-                altair.Tooltip("value:Q", title="value", format=".4~g"),
-                altair.Tooltip("at:T", title="at", format="%d %b, %H:%M:%S"),
+                alt.Tooltip("series:N", title="series"),
+                alt.Tooltip("value:Q", title="value", format=".4~g"),
+                alt.Tooltip("when:N", title="at"),
             ],
         )
+        .properties(background="transparent")
     )
 
 

@@ -16,11 +16,20 @@ from dashboard.steps import plan_step, stay_on
 FRAGMENT = "rules_import"
 COALESCE_S = 2.0
 _FORMS = {"native": "Ours", "prometheus": "Prometheus"}
-_EXAMPLES = {
-    "native": "rules:\n  - id: checkout_slow\n    name: Checkout is slow\n    metric: checkout.latency_ms\n"
-    "    operator: greater_than\n    threshold: 500\n    severity: HIGH",
-    "prometheus": "groups:\n  - name: node\n    rules:\n      - alert: InstanceDown\n        expr: up == 0\n        for: 5m",
-}
+_NATIVE = """rules:
+  - id: checkout_slow
+    name: Checkout is slow
+    metric: checkout.latency_ms
+    operator: greater_than
+    threshold: 500
+    severity: HIGH"""
+_PROMETHEUS = """groups:
+  - name: node
+    rules:
+      - alert: InstanceDown
+        expr: up == 0
+        for: 5m"""
+_EXAMPLES = {"native": _NATIVE, "prometheus": _PROMETHEUS}
 
 
 def show() -> None:

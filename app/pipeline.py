@@ -1,7 +1,7 @@
 """THE page: the whole way of an alert, from a sample to a delivered message, as short lists of named steps."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from time import sleep
@@ -11,18 +11,20 @@ import structlog
 from redis import Redis
 from sqlalchemy.orm import Session
 
+from app import internal
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
-from app.alerts.domain.alert import Alert, Report, Status
+from app.alerts.domain.alert import Alert, Status
+from app.alerts.limits import limits_of
 from app.alerts.schemas import alert_out
 from app.core import idempotency, live
 from app.core.clock import monotonic, utcnow
-from app.core.labels import fingerprint
 from app.core.runtime import Runtime
 from app.notifications import service as notifications
 from app.notifications.domain import Done, Sending, Subject
+from app.reports import reports_of
 from app.rules import service as rules
-from app.rules.domain import Outcome, Rule, Verdict
+from app.rules.domain import Verdict
 from app.settings import Settings
 from app.telemetry import service as telemetry
 from app.telemetry.domain import Series
@@ -43,23 +45,32 @@ def evaluate(runtime: Runtime) -> int:
     trips in all and two seconds each at the worst; on PostgreSQL it holds the claimed rules only.
     """
     settings = runtime.settings
-    with telemetry.arrivals(runtime.redis, settings.batch_size) as arrived:
+    with telemetry.arrivals(runtime.redis, settings.evaluation_batch) as arrived:
         return runtime.run(lambda session: _evaluate(session, runtime.redis, arrived, utcnow(), settings))
 
 
 def _evaluate(session: Session, redis: Redis, arrived: Sequence[Series], now: datetime, settings: Settings) -> int:
-    claim = rules.claim_due(session, arrived, now, settings.batch_size)
+    claim = rules.claim_due(session, arrived, now, settings.evaluation_batch)
     if not claim.claimed:
         return 0
     windows = telemetry.windows(redis, rules.windows_wanted(claim), now)
-    verdicts = rules.evaluate(claim, windows, now)
+    baselines = rules.baselines(redis, claim.rules, windows, now, settings)
+    _settle(session, redis, claim, rules.evaluate(claim.rules, windows, baselines), now, settings)
+    return len(claim.claimed)
+
+
+def _settle(
+    session: Session, redis: Redis, claim: rules.Claim, verdicts: Sequence[Verdict], now: datetime, settings: Settings
+) -> None:
+    """Let verdicts open, keep and resolve alerts, and save how the evaluations went."""
     if claim.withdrawn:
         alerts.withdraw(session, [rule.id for rule in claim.withdrawn], now)
-    reports = _reports(session, verdicts, now)
-    outcomes = alerts.absorb(session, reports, now, alerts.limits_of(settings))
+    watched = alert_store.watched_fingerprints(session, [rule.id for rule in claim.rules])
+    reports = list(reports_of(verdicts, watched, now))
+    outcomes = alerts.absorb(session, reports, now, limits_of(settings))
     dropped = Counter(str(said.rule_id) for said, became in zip(reports, outcomes, strict=True) if became.dropped)
-    rules.record(session, claim, verdicts, now, dropped)
-    return len(claim.claimed)
+    if rules.record(session, redis, claim, verdicts, now, utcnow() - now, dropped):
+        internal.tell(session, now, settings)
 
 
 def correlate(session: Session, now: datetime, settings: Settings, only: str | None = None) -> int:
@@ -182,50 +193,6 @@ def _tidy_redis(runtime: Runtime, now: datetime) -> None:
 
 def _still_open(session: Session, alert_ids: Sequence[str]) -> set[str]:
     return {id_ for id_, alert in alert_store.by_ids(session, alert_ids).items() if alert.status is not Status.CLOSED}
-
-
-def _reports(session: Session, verdicts: Sequence[Verdict], now: datetime) -> list[Report]:
-    """Verdicts as reports; "condition is false" is worth one only where an alert waits for it."""
-    watched = alert_store.watched_fingerprints(session, list({verdict.rule.id for verdict in verdicts}))
-    return list(_worthwhile(verdicts, watched, now))
-
-
-def _worthwhile(verdicts: Sequence[Verdict], watched: set[str], now: datetime) -> Iterator[Report]:
-    for verdict in verdicts:
-        if verdict.outcome in (Outcome.FIRING, Outcome.OK):
-            report = _report(verdict.rule, verdict, now)
-            if report.firing or report.fingerprint in watched:
-                yield report
-
-
-def _report(rule: Rule, verdict: Verdict, now: datetime) -> Report:
-    namespace = f"rule:{rule.id}"
-    labels = dict(verdict.labels)
-    if rule.service:
-        labels.setdefault("service", rule.service)
-    runbook = {"runbook_url": rule.runbook_url} if rule.runbook_url else {}
-    return Report(
-        fingerprint=fingerprint(namespace, verdict.labels),
-        namespace=namespace,
-        actor="engine",
-        name=rule.name,
-        severity=rule.severity,
-        firing=verdict.outcome is Outcome.FIRING,
-        event_at=now,
-        source="rules",
-        description=rule.description,
-        service=labels.get("service"),
-        labels=labels,
-        annotations={**runbook, **rule.annotations},
-        metric=rule.metric,
-        value=verdict.value,
-        threshold=rule.threshold,
-        rule_id=rule.id,
-        notification_channels=tuple(rule.notification_channels),
-        escalation_policy=rule.escalation_policy,
-        pending_for=rule.pending_for,
-        reason=verdict.reason,
-    )
 
 
 def _subject(alert: Alert, settings: Settings) -> Subject:

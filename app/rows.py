@@ -4,6 +4,19 @@ from app.alerts.store import AlertRow, TimelineRow, TombstoneRow
 from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
-from app.rules.store import RuleRow
+from app.rules.store import RuleRow, RuleVersionRow
+from app.telemetry.datasources.store import DatasourceRow
 
-ROWS = (AlertRow, AttemptRow, ChannelRow, IdempotencyRow, NotificationRow, RuleRow, TimelineRow, TokenRow, TombstoneRow)
+ROWS = (
+    AlertRow,
+    AttemptRow,
+    ChannelRow,
+    DatasourceRow,
+    IdempotencyRow,
+    NotificationRow,
+    RuleRow,
+    RuleVersionRow,
+    TimelineRow,
+    TokenRow,
+    TombstoneRow,
+)

@@ -138,7 +138,17 @@ class Settings:
     evaluation_interval: timedelta = _setting(parse_duration, _seconds(5), "default interval of a rule")
     collector_interval: timedelta = _setting(parse_duration, _seconds(5), "time between two readings of this host")
     collector_host: str = _setting(str, "", "value of the label host; default: this machine's name")
+    evaluation_batch: int = _setting(_count(1, 10_000), 1000, "rules evaluated at once, with array operations")
     batch_size: int = _setting(_count(1, 10_000), 100, "rows claimed at once by a stage")
+    max_concurrent_evaluations: int = _setting(
+        _count(1, 256), 10, "queries of Prometheus rules that a worker asks at once"
+    )
+    series_per_client: int = _setting(
+        _count(1, 10_000_000), 20_000, "new series that one token may send within an hour; known ones are always taken"
+    )
+    series_limit: int = _setting(
+        _count(1, 100_000_000), 200_000, "series known in all; beyond it new ones are rejected, known ones taken"
+    )
     retention_samples: timedelta = _setting(parse_duration, timedelta(hours=24), "how long samples are kept")
     retention_notifications: timedelta = _setting(
         parse_duration, timedelta(days=90), "how long finished messages of closed alerts are kept"
@@ -253,9 +263,14 @@ class Settings:
         return ",".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
+def read_settings() -> Settings:
+    """The settings of this process's environment, without secrets; writes nothing."""
+    return Settings.from_env(os.environ)
+
+
 def load_settings() -> Settings:
     """The settings of this process's environment, with the secrets kept under HOME."""
-    return Settings.from_env(os.environ).with_secrets()
+    return read_settings().with_secrets()
 
 
 def kept_secret(path: Path) -> str:

@@ -1,6 +1,6 @@
 """The API as a Flask application: extensions, blueprints, and the one place that maps errors to answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from app.alerts.api import blueprint as alerts
 from app.analytics.api import blueprint as monitoring
 from app.auth.api import blueprint as auth
+from app.backtest.api import blueprint as backtest
 from app.core.db import LostRace
 from app.core.errors import AppError, Invalid, InvalidTransition, Unavailable
 from app.core.http import MAX_BODY, answer_json, check_address, install_json
@@ -24,9 +25,13 @@ from app.core.runtime import AWAY, open_runtime
 from app.docs_page import blueprint as docs_page
 from app.notifications.api import blueprints as notifications
 from app.rules.api import blueprint as rules
+from app.rules.transfer_api import MEDIA_TYPES
+from app.rules.transfer_api import blueprint as transfer
 from app.settings import Settings, load_settings
 from app.streaming.api import install_streaming
 from app.telemetry.api import blueprint as telemetry
+from app.telemetry.datasources.api import blueprint as datasources
+from app.telemetry.traffic.recorder import install_recorder
 
 log = structlog.get_logger(__name__)
 _TITLES = {400: "Malformed request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
@@ -52,9 +57,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["alerting"] = open_runtime(settings, open_celery(settings))
     install_json(app)
+    install_recorder(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, rules, alerts, *notifications, monitoring):
+    for blueprint in (auth, telemetry, datasources, rules, transfer, backtest, alerts, *notifications, monitoring):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)
@@ -70,8 +76,10 @@ def _begin() -> None:
     g.request_id = request.headers.get("X-Request-Id", "")[:64] or new_id()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
     has_body = bool(request.content_length) or request.headers.get("Transfer-Encoding") is not None
-    if request.method in {"POST", "PUT", "PATCH"} and has_body and not request.is_json:
-        raise UnsupportedMediaType
+    others = MEDIA_TYPES.get(request.endpoint or "", ())
+    taken = request.is_json or request.mimetype in others
+    if request.method in {"POST", "PUT", "PATCH"} and has_body and not taken:
+        raise UnsupportedMediaType(others)
     check_address()
 
 
@@ -88,13 +96,14 @@ def _finish(response: Response) -> Response:
 
 
 class UnsupportedMediaType(AppError):
-    """The body is not JSON by its own word."""
+    """The body is not JSON by its own word, nor one of the other types that the endpoint takes."""
 
     status = 415
     title = "Unsupported media type"
 
-    def __init__(self) -> None:
-        super().__init__("send JSON with the header Content-Type: application/json")
+    def __init__(self, others: Iterable[str] = ()) -> None:
+        types = " or ".join(("application/json", *others))
+        super().__init__(f"send JSON with the header Content-Type: {types}")
 
 
 def _answer_error(error: Exception) -> Response:

@@ -36,14 +36,14 @@ def close() -> None:
         open_ends.close()
 
 
-def drain(queue: str, stage: Callable[[Runtime], int], *, asked_by_beat: bool) -> None:
+def drain(queue: str, stage: Callable[[Runtime], int], *, asked_by_beat: bool, batch: int | None = None) -> None:
     """Run `stage` until it finds less than a full batch; after 10 s nudge instead, so that a worker can stop."""
     open_ends = runtime()
     open_ends.queue.taken(queue)
     ticks.note(open_ends.redis, queue, utcnow(), asked_by_beat=asked_by_beat)
     deadline = monotonic() + _LONGEST_RUN_S
     try:
-        while stage(open_ends) >= open_ends.settings.batch_size:
+        while stage(open_ends) >= (batch or open_ends.settings.batch_size):
             if monotonic() > deadline:
                 open_ends.queue.nudge(queue)
                 return

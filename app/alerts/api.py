@@ -15,6 +15,7 @@ from app.alerts.domain.absorption import Outcome, Result
 from app.alerts.domain.alert import Alert, Report, Resolution
 from app.alerts.domain.search import Search
 from app.alerts.intake import read_report
+from app.alerts.limits import limits_of
 from app.auth.access import allow
 from app.auth.domain import Role
 from app.core import http
@@ -45,7 +46,7 @@ def create() -> Response:
     def unit(session: Session, now: datetime) -> http.Answer:
         settings = http.runtime().settings
         report = read_report(item, now, settings.identity_drop_labels)
-        outcome = service.absorb(session, [report], now, service.limits_of(settings))[0]
+        outcome = service.absorb(session, [report], now, limits_of(settings))[0]
         if outcome.alert is None:
             return {"status": outcome.result.value, "id": None, "reason": outcome.reason}, 200
         return _out(outcome.alert), 201 if outcome.result is Result.CREATED else 200
@@ -76,7 +77,7 @@ def create_many() -> Response:
                 accepted.append((index, read_report(item, now, settings.identity_drop_labels)))
             except Invalid as error:
                 results[index]["errors"] = error.errors
-        outcomes = service.absorb(session, [report for _, report in accepted], now, service.limits_of(settings))
+        outcomes = service.absorb(session, [report for _, report in accepted], now, limits_of(settings))
         for (index, _), outcome in zip(accepted, outcomes, strict=True):
             results[index].update(status=outcome.result.value, id=_id(outcome))
         counts = {

@@ -18,7 +18,6 @@ from app.core.errors import Conflict, NotFound
 from app.core.ids import new_id
 from app.core.live import Event, announce
 from app.core.queue import nudge
-from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 _TIMER = "engine"
@@ -215,14 +214,4 @@ def _event(alert: Alert, line: Entry) -> Event:
             "change": line.kind,
             "at": line.at,
         },
-    )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The windows that the settings name."""
-    return Limits(
-        reopen_window=settings.reopen_window,
-        resolve_hold=settings.resolve_hold,
-        tombstone_window=settings.tombstone_window,
-        repeat_entry_every=settings.repeat_entry_every,
     )

@@ -18,7 +18,7 @@ _MEANINGS = {
     404: "No such entity",
     409: "Not possible in the entity's present state or version",
     413: "The body is too large",
-    415: "The body is not application/json",
+    415: "The body is not of a type that is taken",
     422: "Fields or arguments hold values that cannot be used",
     503: "A store does not answer, or others write the same; nothing was kept, send it again",
 }

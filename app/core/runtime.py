@@ -1,8 +1,9 @@
 """What a process opens once at its start and hands to its edges: settings, engine, Redis, queue, live events."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ class Runtime:
     queue: Queue
     live: Live
     secrets: SecretBox
+    ending: threading.Event = field(default_factory=threading.Event)  # set by close(): what runs beside requests stops
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -60,6 +62,7 @@ class Runtime:
 
     def close(self) -> None:
         """End of the process, or of its use of these stores: held live events go out, connections are closed."""
+        self.ending.set()
         self.live.close()
         self.engine.dispose()
         self.redis.close()

@@ -1,6 +1,6 @@
 """HTTP of rules."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response
@@ -8,11 +8,22 @@ from sqlalchemy.orm import Session
 
 from app.auth.access import allow
 from app.auth.domain import Role
+from app.core.clock import monotonic, utcnow
 from app.core.errors import Invalid
-from app.core.http import Answer, Blueprint, page_of, parse_cursor, read, runtime, write
+from app.core.http import Answer, Blueprint, actor, answer_json, page_of, parse_cursor, read, runtime, write
 from app.rules import service
 from app.rules.domain.rule import Definition
-from app.rules.schemas import RuleIn, RuleOut, RulePage, RulePatch, RulePut, RulesArgs, rule_out
+from app.rules.schemas.definition import RuleIn, RulePatch, RulePut
+from app.rules.schemas.shown import (
+    RuleOut,
+    RulePage,
+    RulesArgs,
+    VerdictsOut,
+    VersionsOut,
+    rule_out,
+    verdicts_out,
+    version_out,
+)
 from app.rules.store import Search
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules", description="What is watched, and when it is an alert.")
@@ -25,11 +36,22 @@ blueprint = Blueprint("rules", __name__, url_prefix="/rules", description="What 
 def list_rules(args: dict[str, Any]) -> Response:
     """Rules, newest first; `q` looks into id, name and metric."""
     after = parse_cursor(args["cursor"]) if args["cursor"] else None
-    wanted = Search(args["enabled"], args["metric"], args["q"], after, args["limit"] + 1)
+    wanted = Search(
+        enabled=args["enabled"],
+        metric=args["metric"],
+        health=tuple(args["health"]),
+        severity=tuple(args["severity"]),
+        source=tuple(args["source"]),
+        text=args["q"],
+        after=after,
+        limit=args["limit"] + 1,
+    )
 
     def unit(session: Session, now: datetime) -> Any:
-        page = page_of(service.list_rules(session, wanted), args["limit"], lambda one: (one.created_at, one.rule.id))
-        return {**page, "items": [rule_out(one) for one in page["items"]]}
+        rules = service.list_rules(session, wanted, now)
+        page = page_of(rules, args["limit"], lambda one: (one.created_at, one.rule.id))
+        latest = service.latest(runtime().redis, [one.rule.id for one in page["items"]])
+        return {**page, "items": [rule_out(one, now, latest.get(one.rule.id)) for one in page["items"]]}
 
     return read(unit)
 
@@ -43,8 +65,8 @@ def create_rule(body: dict[str, Any]) -> Response:
     rule_id = body.pop("id")
 
     def unit(session: Session, now: datetime) -> Answer:
-        made = service.create_rule(session, Definition(**body), rule_id, now, runtime().settings)
-        return rule_out(made), 201
+        made = service.create_rule(session, Definition(**body), rule_id, now, runtime().settings, actor())
+        return rule_out(made, now), 201
 
     return write(unit)
 
@@ -54,7 +76,38 @@ def create_rule(body: dict[str, Any]) -> Response:
 @blueprint.response(200, RuleOut)
 def get_rule(rule_id: str) -> Response:
     """A rule, and how its evaluation goes."""
-    return read(lambda session, _now: rule_out(service.get_rule(session, rule_id)))
+    latest = service.latest(runtime().redis, [rule_id]).get(rule_id)
+    return read(lambda session, now: rule_out(service.get_rule(session, rule_id), now, latest))
+
+
+@blueprint.route("/<rule_id>/versions", methods=["GET"])
+@allow(Role.VIEWER)
+@blueprint.response(200, VersionsOut)
+def list_versions(rule_id: str) -> Response:
+    """What a rule has said, newest first, and who made it so; a deleted rule's versions stay."""
+    return read(lambda session, _now: {"items": [version_out(one) for one in service.versions(session, rule_id)]})
+
+
+@blueprint.route("/<rule_id>/verdicts", methods=["GET"])
+@allow(Role.VIEWER)
+@blueprint.response(200, VerdictsOut)
+def latest_verdicts(rule_id: str) -> Response:
+    """What the last evaluation found of each series, with the reason."""
+    latest = service.latest(runtime().redis, [rule_id]).get(rule_id)
+    return read(lambda session, _now: verdicts_out(service.get_rule(session, rule_id).rule, latest))
+
+
+@blueprint.route("/<rule_id>/evaluate", methods=["POST"])
+@allow(Role.RESPONDER, Role.ADMIN)
+@blueprint.response(200, VerdictsOut)
+def evaluate_rule(rule_id: str) -> Response:
+    """Evaluate a rule now: verdict, value and reason of each series. The workers do the same at once, with effect."""
+    open_ends, now = runtime(), utcnow()
+    rule = open_ends.run(lambda session: service.make_due(session, rule_id, now))
+    began = monotonic()
+    found = service.examine(open_ends.redis, rule, now, open_ends.settings)
+    took = timedelta(seconds=monotonic() - began)
+    return answer_json(verdicts_out(rule, service.latest_of(found, now, took)), 200)
 
 
 @blueprint.route("/<rule_id>", methods=["PUT"])
@@ -82,7 +135,7 @@ def delete_rule(rule_id: str) -> Response:
     """Delete a rule; its alerts are resolved."""
 
     def unit(session: Session, now: datetime) -> Answer:
-        service.delete_rule(session, rule_id, now)
+        service.delete_rule(session, rule_id, now, actor())
         return None, 204
 
     return write(unit)
@@ -111,7 +164,7 @@ def _change(rule_id: str, body: dict[str, Any]) -> Response:
     expected_version = changes.pop("expected_version", None)
 
     def unit(session: Session, now: datetime) -> Answer:
-        changed = service.change_rule(session, rule_id, changes, expected_version, now, runtime().settings)
-        return rule_out(changed), 200
+        changed = service.change_rule(session, rule_id, changes, expected_version, now, runtime().settings, actor())
+        return rule_out(changed, now), 200
 
     return write(unit)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, g, request
+from flask.sansio.blueprints import BlueprintSetupState
 
 from app.auth.access import allow
 from app.auth.domain import Role
@@ -10,6 +11,7 @@ from app.core.clock import utcnow
 from app.core.http import Blueprint, answer_json, body_json, runtime
 from app.core.schemas import format_time
 from app.telemetry import service
+from app.telemetry.cardinality import Sender, known_series
 from app.telemetry.domain import charted_span, moment_of
 from app.telemetry.schemas import (
     Ingested,
@@ -25,6 +27,12 @@ from app.telemetry.schemas import (
 blueprint = Blueprint("telemetry", __name__, url_prefix="/metrics", description="Samples in, series and points out.")
 
 
+@blueprint.record_once
+def _remember_series(state: BlueprintSetupState) -> None:
+    settings = state.app.extensions["alerting"].settings
+    state.app.extensions["alerting.known_series"] = known_series(settings)
+
+
 @blueprint.route("/ingest", methods=["POST"])
 @allow(Role.INGEST)
 @blueprint.doc(requestBody={"required": True, "content": {"application/json": {"schema": IngestIn}}})
@@ -33,7 +41,8 @@ def ingest() -> Response:
     """Take in up to 1,000 samples. A sample that cannot be accepted is named in the answer and spoils no other."""
     now, open_ends = utcnow(), runtime()
     batch = fast_batch(request.get_data(cache=True), now) or careful_batch(body_json(texts_checked=False), now)
-    refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings)
+    sender = Sender(g.caller_id, current_app.extensions["alerting.known_series"])
+    refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings, sender)
     n_accepted = len(batch.samples) - len(refused)
     if n_accepted:
         open_ends.queue.nudge("evaluation")

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -21,10 +21,12 @@ MAX_METRIC = 256
 FUTURE = timedelta(minutes=1)
 CHARTED = timedelta(minutes=15)
 RULE_SERIES = "rule:"  # begins the metric of a series that the system makes for a rule; nobody else may send such
+API_SERIES = "api.request."  # the same for the series of the API's own requests
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Problems = dict[str, Any]  # field -> messages, as errors of one item are shown
 Milliseconds = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
+Points = tuple[Milliseconds, Numbers]  # times and values of a series, ascending
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,18 @@ class Windows:
     def only(self, position: int) -> "Windows":
         """The same samples, with the one selection at `position`."""
         return Windows(self.now, self.series, self.starts, self.times, self.values, (self.selected[position],))
+
+
+def windows_of(now: datetime, series: Sequence[Series], parts: Sequence[Points]) -> Windows:
+    """Windows of one selection that holds all these series, out of each one's times and values."""
+    return Windows(
+        now=now,
+        series=tuple(series),
+        starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
+        times=np.concatenate([np.empty(0, np.int64), *(times for times, _ in parts)]),
+        values=np.concatenate([np.empty(0), *(values for _, values in parts)]),
+        selected=(tuple(range(len(series))),),
+    )
 
 
 class SeriesIndex:

@@ -1,9 +1,9 @@
 """Use cases of telemetry: receive samples, hand out arrivals and windows, find and chart series."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
@@ -13,9 +13,11 @@ from redis.exceptions import RedisError
 from app.core.labels import Matcher
 from app.settings import Settings
 from app.telemetry import store
+from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
     Milliseconds,
     Numbers,
+    Points,
     Problems,
     Sample,
     Series,
@@ -26,6 +28,7 @@ from app.telemetry.domain import (
     milliseconds,
     moment_of,
     sample_problems,
+    windows_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -49,19 +52,29 @@ class Line:
     values: Numbers
 
 
-def receive(redis: Redis, samples: Sequence[Sample], now: datetime, settings: Settings) -> dict[int, Problems]:
+def receive(
+    redis: Redis, samples: Sequence[Sample], now: datetime, settings: Settings, sender: Sender | None = None
+) -> dict[int, Problems]:
     """Keep what can be accepted and mark its series as arrived; what is wrong with the others, by position.
 
-    Sending a batch again changes nothing. RedisError when nothing could be kept.
+    Sending a batch again changes nothing. A `sender` has limits of new series, and cannot send what is the system's
+    own; None is the system itself. RedisError when nothing could be kept.
     """
     rejected: dict[int, Problems] = {}
-    accepted = []
+    accepted: list[tuple[int, Sample, Series]] = []
     for position, sample in enumerate(samples):
-        if problems := sample_problems(sample, now, settings.retention_samples):
+        problems = sample_problems(sample, now, settings.retention_samples)
+        if not problems and sender is not None:
+            problems = check_reserved(sample.metric)
+        if problems:
             rejected[position] = problems
         else:
-            accepted.append(sample)
-    store.append(redis, accepted, settings.retention_samples)
+            accepted.append((position, sample, Series.of(sample.metric, sample.labels)))
+    if sender is not None and (over := refused(redis, sender, [one[2] for one in accepted], now, settings)):
+        rejected |= {position: over[series] for position, _, series in accepted if series in over}
+        accepted = [one for one in accepted if one[0] not in rejected]
+    kept, of = [one[1] for one in accepted], [one[2] for one in accepted]
+    store.append(redis, kept, settings.retention_samples, of)
     return rejected
 
 
@@ -103,15 +116,25 @@ def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
                 first[series] = min(start_ms, first.get(series, start_ms))
     found = store.samples(redis, {series: (start, now_ms) for series, start in first.items()})
     nothing = (np.empty(0, np.int64), np.empty(0, np.float64))
-    parts = [found.get(series, nothing) for series in positions]
-    return Windows(
-        now=now,
-        series=tuple(positions),
-        starts=np.concatenate(([0], np.cumsum([times.size for times, _ in parts], dtype=np.intp))),
-        times=np.concatenate([nothing[0], *(times for times, _ in parts)]),
-        values=np.concatenate([nothing[1], *(values for _, values in parts)]),
-        selected=tuple(selected),
-    )
+    read = windows_of(now, tuple(positions), [found.get(series, nothing) for series in positions])
+    return replace(read, selected=tuple(selected))
+
+
+def span(redis: Redis, series: Sequence[Series], since_ms: int, until: datetime) -> Windows:
+    """The samples of series since a moment (ms since 1970), as windows of one selection that holds them all."""
+    until_ms = milliseconds(until)
+    found = store.samples(redis, dict.fromkeys(series, (since_ms, until_ms)))
+    return windows_of(until, series, [found[one] for one in series])
+
+
+def history(redis: Redis, series: Sequence[Series]) -> dict[Series, Points]:
+    """What is kept of the past of series that the system makes, in order."""
+    return store.history(redis, series)
+
+
+def extend_history(redis: Redis, points: Mapping[Series, Points], keep: timedelta) -> None:
+    """Add to the past of series; what is older than `keep` may go."""
+    store.extend_history(redis, points, keep)
 
 
 def find_series(redis: Redis, metric: str | None, matchers: Iterable[Matcher], limit: int) -> tuple[list[Found], bool]:

@@ -15,19 +15,25 @@ CHUNK = timedelta(minutes=5)
 _CHUNK_MS = CHUNK // timedelta(milliseconds=1)
 #: 12 bytes a sample; a chunk is a string of these, in the order in which they came.
 _RECORD = np.dtype([("offset_ms", "<u4"), ("value", "<f8")])
+_PAST = np.dtype([("at_s", "<u4"), ("value", "<f8")])
+_LONGEST_PAST = 2 * 15 * 288 * _PAST.itemsize  # twice two weeks and a day of a value each five minutes
 _METRICS = "telemetry:metrics"  # sorted set: metric -> time of its last sample
 _SEEN = "telemetry:seen:"  # + metric; sorted set: key of a series -> time of its last sample
+TOTAL = "telemetry:n_series"  # how many series are known: counted up as new ones come, and anew by forget()
 _ARRIVED = "telemetry:arrived"  # set: keys of the series with samples that no rule has seen yet
 _SLICE = 1000  # keys of one MGET: Redis answers nobody else meanwhile
 Seen = dict[Series, int]
 
 
-def append(redis: Redis, samples: Iterable[Sample], retention: timedelta) -> None:
-    """Write samples, register their series and mark them as arrived, in one round trip and one transaction."""
+def append(redis: Redis, samples: Sequence[Sample], retention: timedelta, of: Sequence[Series] | None = None) -> None:
+    """Write samples, register their series and mark them as arrived, in one round trip and one transaction.
+
+    `of` are the samples' series, where the caller has them already.
+    """
     records: dict[tuple[Series, int], list[tuple[int, float]]] = defaultdict(list)
     last: dict[Series, int] = {}
-    for sample in samples:
-        series = Series.of(sample.metric, sample.labels)
+    of = [Series.of(sample.metric, sample.labels) for sample in samples] if of is None else of
+    for sample, series in zip(samples, of, strict=True):
         at_ms = milliseconds(sample.at)
         chunk, offset = divmod(at_ms, _CHUNK_MS)
         records[series, chunk].append((offset, sample.value))
@@ -96,20 +102,60 @@ def samples(redis: Redis, spans: Mapping[Series, tuple[int, int]]) -> dict[Serie
     return {series: _decoded(found) for series, found in chunks.items()}
 
 
+def history(redis: Redis, series: Sequence[Series]) -> dict[Series, tuple[Milliseconds, Numbers]]:
+    """What is kept of the past of each series, in order; one round trip."""
+    raw = cast(list[bytes | None], redis.mget([_history_key(one) for one in series])) if series else []
+    found = {}
+    for one, text in zip(series, raw, strict=True):
+        records = np.frombuffer(text or b"", _PAST, count=len(text or b"") // _PAST.itemsize)
+        found[one] = in_order(records["at_s"].astype(np.int64) * 1000, records["value"].astype(np.float64))
+    return found
+
+
+def extend_history(redis: Redis, points: Mapping[Series, tuple[Milliseconds, Numbers]], keep: timedelta) -> None:
+    """Add to the past of series, and cut off what is older than `keep`; what was written twice counts once."""
+    pipe = redis.pipeline(transaction=False)
+    for series, (times, values) in points.items():
+        if times.size:
+            records = np.empty(times.size, _PAST)
+            records["at_s"], records["value"] = times // 1000, values
+            pipe.append(_history_key(series), records.tobytes())
+            pipe.expire(_history_key(series), keep)
+    lengths = cast(list[int], pipe.execute())[::2]
+    written = [series for series, (times, _) in points.items() if times.size]
+    for series, length in zip(written, lengths, strict=True):
+        if length > _LONGEST_PAST:
+            # Rarely, so that a past is rewritten once a week and not with each value.
+            text = cast(bytes, redis.getrange(_history_key(series), length - _LONGEST_PAST // 2, -1))
+            redis.set(_history_key(series), text, ex=keep)
+
+
 def forget(redis: Redis, before: datetime) -> int:
-    """Strike series whose last sample is older from the registry; returns how many."""
+    """Strike series whose last sample is older from the registry, and count the others; returns how many went."""
     limit = f"({milliseconds(before)}"
     known = metrics(redis)
     pipe = redis.pipeline(transaction=False)
     for metric in known:
         # By score, in Redis: a series that sends at this very moment stays.
         pipe.zremrangebyscore(_SEEN + metric, "-inf", limit)
+        pipe.zcard(_SEEN + metric)
     pipe.zremrangebyscore(_METRICS, "-inf", limit)
-    return sum(cast(list[int], pipe.execute())[:-1])
+    answers = cast(list[int], pipe.execute())[:-1]
+    redis.set(TOTAL, sum(answers[1::2]))
+    return sum(answers[::2])
+
+
+def registry_key(metric: str) -> str:
+    """The key of the sorted set of a metric's series."""
+    return _SEEN + metric
 
 
 def _chunk_key(series: Series, chunk: int) -> str:
     return f"sample:{series.id}:{chunk}"
+
+
+def _history_key(series: Series) -> str:
+    return f"past:{series.id}"
 
 
 def _decoded(chunks: Sequence[tuple[int, bytes]]) -> tuple[Milliseconds, Numbers]:

@@ -45,6 +45,7 @@ def settings_for(database_url, redis_url, home, **more):
         "ALERTING_SECRET_KEY": SECRET,
         "ALERTING_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
         "ALERTING_LOG_LEVEL": "warning",
+        "ALERTING_COLLECTOR_INTERVAL": "1h",  # the series of the tests' own requests are written when a test says so
         **{f"ALERTING_{name.upper()}": str(value) for name, value in more.items()},
     }
     return Settings.from_env(environ).with_secrets()

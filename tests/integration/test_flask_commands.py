@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.cli import with_commands
+from app.cli.main import with_commands
 
 
 @pytest.fixture

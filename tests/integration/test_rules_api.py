@@ -175,7 +175,7 @@ def test_starter_rules_are_made_once_and_a_deleted_one_does_not_come_back(call, 
     call("DELETE", "/rules/host_cpu_busy")
     with runtime.transaction() as session:
         claim = service.claim_due(session, [], now + timedelta(seconds=60), 100)
-        service.record(session, claim, [], now)
+        service.record(session, runtime.redis, claim, [], now)
     assert ensure() == []
     shown = {one["id"]: one for one in call("GET", "/rules").json["items"]}
     assert set(shown) == set(STARTER_RULES) - {"host_cpu_busy"}

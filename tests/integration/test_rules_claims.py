@@ -42,7 +42,7 @@ def claim(runtime):
         with runtime.transaction() as session:
             found = service.claim_due(session, arrivals, now, limit)
             windows = telemetry.windows(runtime.redis, service.windows_wanted(found), now)
-            service.record(session, found, service.evaluate(found, windows, now), now)
+            service.record(session, runtime.redis, found, service.evaluate(found.rules, windows), now)
             return found
 
     return run
@@ -203,8 +203,8 @@ def test_a_rule_that_cannot_be_evaluated_fails_alone(make, runtime, get):
         for rule in found.rules:
             if rule.id == "bad":
                 object.__setattr__(rule, "window", "nonsense")
-        verdicts = service.evaluate(found, windows, NOW)
-        service.record(session, found, verdicts, NOW)
+        verdicts = service.evaluate(found.rules, windows)
+        service.record(session, runtime.redis, found, verdicts, NOW)
     assert {verdict.rule.id: verdict.outcome for verdict in verdicts} == {"good": "no_data", "bad": "error"}
     assert (get("good").health, get("bad").health) == ("no_data", "error")
 
@@ -214,7 +214,9 @@ def test_dropped_pending_alerts_are_counted(make, get, runtime):
     for n in (2, 3):
         with runtime.transaction() as session:
             found = service.claim_due(session, [], NOW + n * timedelta(minutes=1), 10)
-            service.record(session, found, [Verdict(found.rules[0], {}, Outcome.OK, 1.0, 1, "")], NOW, {"r": n})
+            service.record(
+                session, runtime.redis, found, [Verdict(found.rules[0], {}, Outcome.OK, 1.0, 1)], NOW, dropped={"r": n}
+            )
     assert get("r").n_dropped == 5
 
 
@@ -281,7 +283,7 @@ def test_a_claim_takes_the_same_statements_however_many_rules(make, runtime):
         sa.event.listen(runtime.engine, "before_cursor_execute", note)
         with runtime.transaction() as session:
             found = service.claim_due(session, [Series.of(f"m{n_rules}", {})], NOW, 100)
-            service.record(session, found, [], NOW)
+            service.record(session, runtime.redis, found, [], NOW)
         sa.event.remove(runtime.engine, "before_cursor_execute", note)
         assert len(found.rules) == n_rules
         return len(seen)

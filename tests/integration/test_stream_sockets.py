@@ -3,8 +3,10 @@
 import pytest
 import requests
 
+from app.core.clock import utcnow
 from app.core.live import SOCKETS, Event, append
 from app.notifications import service
+from app.telemetry import service as telemetry
 from tests.conditions import eventually
 from tests.integration.delivering import all_of, claim, deliver, make_websocket, plan, seconds, states, subject
 from tests.integration.listening import serving, talking
@@ -192,3 +194,11 @@ def test_records_come_together(runtime, tokens, address):
         for _ in subjects:
             talker.say(type="ack", id=talker.next()["id"])
         eventually(lambda: {state for _, state in states(runtime)} == {"delivered"})
+
+
+def test_a_socket_is_one_request_counted_when_it_begins(app, runtime, tokens, address):
+    with talking(address, token=tokens["viewer"]):
+        connected(runtime)
+        app.extensions["alerting.traffic"].flush(utcnow())
+        found, _ = telemetry.find_series(runtime.redis, "api.request.latency_ms", (), 10)
+        assert "/notifications/ws" in {one.series.labels["route"] for one in found}

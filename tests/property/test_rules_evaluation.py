@@ -2,11 +2,15 @@
 
 import operator
 from datetime import timedelta
+from itertools import chain, pairwise
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules.domain import Aggregation, Operator, Outcome, evaluate
+from app.rules.domain.rule import RANGES
 from tests.unit.rules.making import rule, windows
 
 COMPARE = {
@@ -16,19 +20,34 @@ COMPARE = {
     Operator.LESS_OR_EQUAL: operator.le,
     Operator.EQUAL: operator.eq,
     Operator.NOT_EQUAL: operator.ne,
+    Operator.OUTSIDE_RANGE: lambda value, bounds: value < bounds[0] or value > bounds[1],
+    Operator.INSIDE_RANGE: lambda value, bounds: bounds[0] <= value <= bounds[1],
 }
-AGGREGATE = {
-    Aggregation.AVG: lambda values: sum(values) / len(values),
-    Aggregation.MIN: min,
-    Aggregation.MAX: max,
-    Aggregation.SUM: sum,
+POOLED = {
+    Aggregation.AVG: np.mean,
+    Aggregation.MIN: np.min,
+    Aggregation.MAX: np.max,
+    Aggregation.SUM: np.sum,
     Aggregation.LAST: lambda values: values[-1],
     Aggregation.COUNT: len,
+    Aggregation.STDDEV: np.std,
+    Aggregation.P50: lambda values: np.quantile(values, 0.5),
+    Aggregation.P95: lambda values: np.quantile(values, 0.95),
+    Aggregation.P99: lambda values: np.quantile(values, 0.99),
 }
+
+
+def rate(points):
+    """Per second; a fall is a counter that began anew."""
+    risen = sum(after - before if after >= before else after for (_, before), (_, after) in pairwise(points))
+    return risen / (points[-1][0] - points[0][0])
+
+
+BY_SERIES = {Aggregation.RATE: rate, Aggregation.DELTA: lambda points: points[-1][1] - points[0][1]}
 LABELS = st.tuples(
     st.sampled_from([(), (("host", "a"),), (("host", "b"),)]), st.sampled_from([(), (("disk", "1"),), (("disk", "2"),)])
 ).map(lambda parts: parts[0] + parts[1])
-# Whole numbers, so that sums are exact in any order; times of different series differ, so that "last" is one sample.
+# Times of different series differ, so that "last" is one sample.
 SAMPLES = st.dictionaries(
     LABELS, st.lists(st.tuples(st.integers(-2, 40), st.integers(-100, 100)), max_size=12), max_size=7
 ).map(
@@ -36,19 +55,33 @@ SAMPLES = st.dictionaries(
         labels: [(ago + n / 1000, value) for ago, value in samples] for n, (labels, samples) in enumerate(found.items())
     }
 )
-RULES = st.lists(
-    st.builds(
-        rule,
-        operator=st.sampled_from(Operator),
-        aggregation=st.sampled_from(Aggregation),
-        threshold=st.integers(-20, 20).map(float),
-        window=st.integers(1, 50).map(lambda seconds: timedelta(seconds=seconds)),
-        min_samples=st.integers(1, 3),
-        group_by=st.sampled_from([None, (), ("host",), ("disk", "host"), ("absent",)]),
-        labels=st.sampled_from([{}, {"host": "a"}, {"host": "!=a"}, ("disk=~.+",), {"host": "nobody"}]),
-    ),
-    max_size=6,
-)
+BOUNDS = st.tuples(st.integers(-20, 20), st.integers(0, 20)).map(lambda pair: (float(pair[0]), float(sum(pair))))
+
+
+def rules_of(operators):
+    return st.lists(
+        st.sampled_from(operators).flatmap(
+            lambda chosen: st.builds(
+                rule,
+                operator=st.just(chosen),
+                aggregation=st.sampled_from(Aggregation),
+                threshold=BOUNDS if chosen in RANGES else st.integers(-20, 20).map(float),
+                window=st.integers(1, 50).map(lambda seconds: timedelta(seconds=seconds)),
+                min_samples=st.integers(1, 3),
+                group_by=st.sampled_from([None, (), ("host",), ("disk", "host"), ("absent",)]),
+                labels=st.sampled_from([{}, {"host": "a"}, {"host": "!=a"}, ("disk=~.+",), {"host": "nobody"}]),
+            )
+        ),
+        max_size=6,
+    )
+
+
+def value_of(one, members):
+    """The rule's aggregation of its series, each [(seconds, value), ...]; None where they say nothing."""
+    if one.aggregation in BY_SERIES:
+        usable = [points for points in members if len(points) > 1]
+        return sum(BY_SERIES[one.aggregation](points) for points in usable) if usable else None
+    return POOLED[one.aggregation]([value for _, value in sorted(chain(*members))])
 
 
 def expected(one, samples):
@@ -57,23 +90,22 @@ def expected(one, samples):
     for labels, found in samples.items():
         if all(matcher.matches(dict(labels)) for matcher in one.matchers):
             key = labels if one.group_by is None else tuple(pair for pair in labels if pair[0] in one.group_by)
-            last_written = {ago: value for ago, value in found if 0 <= ago < one.window.total_seconds()}
-            groups.setdefault(frozenset(key), {}).update(last_written)
+            last_written = {-ago: value for ago, value in found if 0 <= ago < one.window.total_seconds()}
+            groups.setdefault(frozenset(key), []).append(sorted(last_written.items()))
     if not groups:
         return [(frozenset(), Outcome.NO_DATA, None, 0)]
     answers = []
-    for key, by_age in groups.items():
-        values = [value for _, value in sorted(by_age.items(), reverse=True)]
-        if len(values) < one.min_samples:
-            answers.append((key, Outcome.NO_DATA, None, len(values)))
+    for key, members in groups.items():
+        n_samples = sum(map(len, members))
+        value = value_of(one, members) if n_samples >= one.min_samples else None
+        if value is None:
+            answers.append((key, Outcome.NO_DATA, None, n_samples))
         else:
-            value = AGGREGATE[one.aggregation](values)
-            outcome = Outcome.FIRING if COMPARE[one.operator](value, one.threshold) else Outcome.OK
-            answers.append((key, outcome, value, len(values)))
+            answers.append((key, COMPARE[one.operator], value, n_samples))
     return answers
 
 
-@given(RULES, SAMPLES)
+@given(rules_of(list(COMPARE)), SAMPLES)
 def test_evaluation_is_what_the_rules_say(rules, samples):
     found = iter(evaluate(rules, windows(rules, samples)))
     for one in rules:
@@ -81,12 +113,17 @@ def test_evaluation_is_what_the_rules_say(rules, samples):
             verdict = next(found)
             assert verdict.rule is one
             assert frozenset(verdict.labels.items()) == key
-            assert (verdict.outcome, verdict.n_samples) == (outcome, n_samples)
-            assert verdict.value == value
+            assert verdict.n_samples == n_samples
+            if outcome is Outcome.NO_DATA:
+                assert (verdict.outcome, verdict.value) == (outcome, None)
+            else:
+                assert verdict.value == pytest.approx(value, rel=1e-9, abs=1e-9)
+                holds = outcome(verdict.value, one.threshold)
+                assert verdict.outcome is (Outcome.FIRING if holds else Outcome.OK)
     assert next(found, None) is None
 
 
-@given(RULES, SAMPLES)
+@given(rules_of([one for one in Operator if one is not Operator.ANOMALY]), SAMPLES)
 def test_a_rule_says_the_same_alone_and_among_others(rules, samples):
     together = evaluate(rules, windows(rules, samples))
     alone = [verdict for one in rules for verdict in evaluate([one], windows([one], samples))]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from app.alerts.domain.alert import Alert, Entry, Report, Resolution, Signal, Status
 from app.alerts.domain.lifecycle import Action, Step, entry, resolve, step, unacknowledge
@@ -127,7 +128,8 @@ def _opened(report: Report, now: datetime, new_id: str, previous: Alert | None) 
         timeline_seq=1,
     )
     kind = "pending" if waits else "opened"
-    return Outcome(Result.CREATED, alert, (entry(alert, kind, now, report.actor, report.reason, None),), kind)
+    line = entry(alert, kind, now, report.actor, report.reason, None, _found(report))
+    return Outcome(Result.CREATED, alert, (line,), kind)
 
 
 def _still_pending(current: Alert, report: Report, now: datetime) -> Outcome:
@@ -141,6 +143,7 @@ def _still_pending(current: Alert, report: Report, now: datetime) -> Outcome:
         now,
         report.actor,
         report.reason,
+        _found(report),
         pending_since=None,
         last_repeat_at=now,
         activated_at=now,
@@ -153,7 +156,7 @@ def _repeated(current: Alert, report: Report, now: datetime, limits: Limits) -> 
     if _is_older(current, report):
         counted = replace(current, occurrences=current.occurrences + 1, last_seen_at=now)
         return Outcome(Result.DEDUPLICATED, counted, reason="older than what is known")
-    after = _seen(current, report, now)
+    after = replace(_seen(current, report, now), clearing_since=None)
     if report.starts_at is None:
         # A repeat is no change: a resolve may be a little older than it and still end what it repeats.
         after = replace(after, last_source_at=current.last_source_at)
@@ -165,10 +168,11 @@ def _repeated(current: Alert, report: Report, now: datetime, limits: Limits) -> 
         after = replace(
             after, timeline_seq=after.timeline_seq + 1, version=after.version + 1, updated_at=now, last_repeat_at=now
         )
-        entries = (entry(after, "labels_changed", now, report.actor, report.reason, current.status),)
+        line = entry(after, "labels_changed", now, report.actor, report.reason, current.status, _found(report))
+        entries = (line,)
     elif now - (current.last_repeat_at or current.first_seen_at) >= limits.repeat_entry_every:
         after = replace(after, timeline_seq=after.timeline_seq + 1, last_repeat_at=now)
-        detail = {"occurrences": after.occurrences, "value": after.value}
+        detail = {"occurrences": after.occurrences, "value": after.value, **_found(report)}
         entries = (entry(after, "repeated", now, report.actor, report.reason, current.status, detail),)
     return Outcome(Result.DEDUPLICATED, after, entries, "open already")
 
@@ -184,7 +188,7 @@ def _severity_changed(current: Alert, seen: Alert, report: Report, now: datetime
         last_repeat_at=now,
         dispatch_due_at=now if raised else seen.dispatch_due_at,
     )
-    detail = {"from": current.severity.value, "to": report.severity.value}
+    detail = {"from": current.severity.value, "to": report.severity.value, **_found(report)}
     first = entry(after, "severity_changed", now, report.actor, report.reason, current.status, detail)
     if raised and after.status is Status.ACKNOWLEDGED:
         back = unacknowledge(after, now, report.actor, f"severity rose to {report.severity}")
@@ -216,9 +220,11 @@ def _again(current: Alert, report: Report, now: datetime, limits: Limits, new_id
         now,
         report.actor,
         report.reason,
+        _found(report),
         starts_at=report.starts_at or report.event_at,
         activated_at=now,
         pending_since=None,
+        clearing_since=None,
         last_repeat_at=now,
         acknowledged_at=None,
         acknowledged_by=None,
@@ -240,14 +246,33 @@ def _cleared(current: Alert | None, report: Report, now: datetime) -> Outcome:
     if current.signal is Signal.PENDING:
         return Outcome(Result.DROPPED, None, reason="did not hold for its time")
     if current.signal is Signal.FIRING:
+        if holds := _kept_firing(current, report, now):
+            return holds
         resolution = Resolution.CONDITION_CLEARED if report.by_rule else Resolution.SOURCE
         quiet = replace(current, source_firing=False, last_source_at=report.event_at, ends_at=report.ends_at)
-        done = resolve(quiet, now, report.actor, report.reason, resolution)
+        done = resolve(quiet, now, report.actor, report.reason, resolution, _found(report))
         return Outcome(Result.RESOLVED, done.alert, done.entries, resolution.value)
     if current.source_firing or current.pending_since is not None:
         quiet = replace(current, source_firing=False, pending_since=None, last_source_at=report.event_at)
         return Outcome(Result.DEDUPLICATED, quiet, reason="resolved already; the source agrees")
     return Outcome(Result.DEDUPLICATED, current, reason="resolved already")
+
+
+def _kept_firing(current: Alert, report: Report, now: datetime) -> Outcome | None:
+    """The alert that goes on although its condition is false; None when it ends. Value and texts stay as they were."""
+    if report.held:
+        waiting = replace(current, clearing_since=None)
+        return Outcome(Result.DEDUPLICATED, waiting, reason="between its threshold and the one at which it ends")
+    since = current.clearing_since or now
+    if now - since < report.keep_firing_for:
+        waiting = replace(current, clearing_since=since)
+        return Outcome(Result.DEDUPLICATED, waiting, reason="cleared for less than it is kept firing for")
+    return None
+
+
+def _found(report: Report) -> dict[str, Any]:
+    """What a line of the timeline keeps of the evaluation that made it."""
+    return {"evaluation": report.evaluation} if report.evaluation else {}
 
 
 def _seen(current: Alert, report: Report, now: datetime) -> Alert:

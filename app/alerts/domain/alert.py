@@ -88,6 +88,7 @@ class Alert:
     last_source_at: datetime | None = None  # an event older than this never changes state
     source_firing: bool = True  # whether the source's last word was "firing", whatever people did since
     pending_since: datetime | None = None
+    clearing_since: datetime | None = None  # its condition has been false since then, and `keep_firing_for` holds it
     last_repeat_at: datetime | None = None  # when a repeat was last written to the timeline
     # people's side
     activated_at: datetime | None = None
@@ -157,7 +158,12 @@ class Report:
     starts_at: datetime | None = None  # as the source gave it; None when it gave none
     ends_at: datetime | None = None
     pending_for: timedelta = timedelta(0)  # how long it must hold before it is ACTIVE: a rule's `for`
+    keep_firing_for: timedelta = timedelta(0)  # how long it must be false before it is RESOLVED
+    held: bool = False  # not firing, and not past the threshold at which an alert that fires ends
     reason: str = ""
+    evaluation: dict[str, Any] | None = (
+        None  # of a rule: what its evaluation found, kept with each change that it makes
+    )
 
     @property
     def key(self) -> Key:

@@ -146,7 +146,14 @@ def unacknowledge(alert: Alert, now: datetime, actor: str, reason: str) -> Step:
     return step(alert, Action.UNACKNOWLEDGE, now, actor, reason, **cleared)
 
 
-def resolve(alert: Alert, now: datetime, actor: str, reason: str, resolution: Resolution) -> Step:
+def resolve(
+    alert: Alert,
+    now: datetime,
+    actor: str,
+    reason: str,
+    resolution: Resolution,
+    detail: dict[str, Any] | None = None,
+) -> Step:
     """It is over (A8); whoever was told of it is due to be told."""
     if alert.status is Status.RESOLVED:
         return Step(alert)
@@ -156,11 +163,12 @@ def resolve(alert: Alert, now: datetime, actor: str, reason: str, resolution: Re
         now,
         actor,
         reason,
-        {"resolution": resolution.value},
+        {"resolution": resolution.value, **(detail or {})},
         resolved_at=now,
         resolved_by=actor,
         resolution=resolution,
         pending_since=None,
+        clearing_since=None,
         ack_expires_at=None,
         dispatch_due_at=now,
     )

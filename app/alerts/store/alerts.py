@@ -38,6 +38,7 @@ _CHANGING = [
 #: What a repeat changes: it leaves the version, and with it all that is shown of the state.
 REPEATING = [
     *("occurrences", "last_seen_at", "last_source_at", "last_repeat_at", "source_firing", "pending_since", "ends_at"),
+    "clearing_since",
     *("description", "labels", "annotations", "service", "severity", "value", "threshold", "timeline_seq"),
 ]
 
@@ -104,17 +105,26 @@ def drop(session: Session, alerts: Sequence[Alert]) -> None:
         session.execute(sa.update(ALERTS).where(among(session, ALERTS.c.id, before)).values(latest=True))
 
 
-def watched_fingerprints(session: Session, rule_ids: Sequence[str]) -> set[str]:
-    """Fingerprints of rules' alerts to which the news "condition is false" matters."""
-    query = sa.select(ALERTS.c.fingerprint).where(
-        ALERTS.c.rule_id.in_(rule_ids),
+def watched_fingerprints(session: Session, rule_ids: Sequence[str]) -> dict[str, set[str]]:
+    """By rule, the fingerprints of its alerts to which the news "condition is false" matters."""
+    query = sa.select(ALERTS.c.rule_id, ALERTS.c.fingerprint).where(
+        among(session, ALERTS.c.rule_id, rule_ids),
         sa.or_(
             sa.text(OPEN),
             sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
             ALERTS.c.pending_since.is_not(None),
         ),
     )
-    return set(session.scalars(query))
+    found: dict[str, set[str]] = {}
+    for rule_id, fingerprint in session.execute(query):
+        found.setdefault(rule_id, set()).add(fingerprint)
+    return found
+
+
+def open_fingerprints(session: Session, namespace: str) -> list[str]:
+    """Fingerprints of the open alerts of a namespace."""
+    query = sa.select(ALERTS.c.fingerprint).where(ALERTS.c.namespace == namespace, sa.text(OPEN))
+    return list(session.scalars(query.order_by(ALERTS.c.fingerprint)))
 
 
 def due_for_dispatch(session: Session, now: datetime, limit: int) -> list[str]:

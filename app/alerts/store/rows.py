@@ -44,6 +44,7 @@ class AlertRow(Base):
     last_source_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     source_firing: Mapped[bool]
     pending_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    clearing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_repeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

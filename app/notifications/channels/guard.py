@@ -1,23 +1,21 @@
-"""Connections that cannot be talked into reaching inside addresses, and that end when their time is up."""
+"""Connections that cannot be talked into reaching inside addresses."""
 
-import contextlib
 import functools
 import ipaddress
 import socket
-import threading
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
+from app.core.watch import Watched
 from app.settings import Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_current = threading.local()
 
 
 class Refused(Exception):
@@ -49,45 +47,6 @@ def addresses_of(host: str, port: int, allowed: tuple[Network, ...]) -> list[str
     return list(dict.fromkeys(good))
 
 
-class Watch:
-    """The time that one request may take in all; when it is up, the request's socket is shut down."""
-
-    def __init__(self, seconds: float) -> None:
-        self.fired = False
-        self.body_went_out = False
-        self._connection: HTTPConnection | None = None
-        self._over = False
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        _current.watch = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _current.watch = None
-        self._timer.cancel()
-        with self._lock:
-            self._over = True
-
-    def begins(self, connection: HTTPConnection) -> None:
-        """The request goes out on `connection`."""
-        self._connection = connection
-
-    def _fire(self) -> None:
-        with self._lock:
-            if self._over:
-                return  # the connection may be another request's by now
-            self.fired = True
-            sock = self._connection.sock if self._connection is not None else None
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    # Not SSLSocket.shutdown: it takes the TLS object from under the thread that reads.
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
 class GuardedAdapter(HTTPAdapter):
     """requests' transport over guarded connections."""
 
@@ -101,7 +60,7 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self._allowed)
 
 
-class _Guarded(HTTPConnection):
+class _Guarded(Watched):
     """Resolves once, checks what came out, and connects to exactly that: a name cannot change its mind in between."""
 
     allowed: ClassVar[tuple[Network, ...]] = ()
@@ -120,14 +79,6 @@ class _Guarded(HTTPConnection):
         if isinstance(failed, TimeoutError):
             raise ConnectTimeoutError(self, f"{self.host} did not take the connection in time") from failed
         raise NewConnectionError(self, f"{self.host}: {failed}") from failed
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        watch: Watch | None = getattr(_current, "watch", None)
-        if watch is not None:
-            watch.begins(self)
-        super().request(*args, **kwargs)
-        if watch is not None:
-            watch.body_went_out = True
 
 
 @functools.cache

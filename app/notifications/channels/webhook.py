@@ -19,7 +19,8 @@ from app.core.durations import format_duration, parse_duration
 from app.core.http import to_json
 from app.core.runtime import Runtime
 from app.core.schemas import format_time
-from app.notifications.channels.guard import GuardedAdapter, Refused, Watch
+from app.core.watch import Watch
+from app.notifications.channels.guard import GuardedAdapter, Refused
 from app.notifications.domain import Attempt, Outcome, Sending
 from app.settings import Network
 

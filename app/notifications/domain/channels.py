@@ -1,22 +1,16 @@
 """What a channel's settings may be, and which of them are secret."""
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-from app.core.durations import format_duration, parse_duration
 from app.core.errors import Invalid
+from app.core.outgoing import OUR_HEADERS, check_headers, check_secret, check_timeout, check_url
 from app.notifications.domain.messages import ChannelType
 
-MASK = "********"
 _LATER = ("email", "slack")
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1998}[\x21-\x7e])?")
-_OURS = ("host", "connection", "content-", "transfer-encoding", "accept-encoding", "idempotency-key", "x-alerting-")
-_SHORTEST, _LONGEST = timedelta(milliseconds=100), timedelta(seconds=60)
+_LONGEST = timedelta(seconds=60)
 Secrets = dict[str, Any]
 Checked = tuple[dict[str, Any], Secrets]
 
@@ -59,27 +53,8 @@ def check_settings(type_: str, given: Mapping[str, Any], kept: Secrets) -> Check
 
 
 def _url(value: Any, _kept: Any) -> tuple[str, None]:
-    mend = "use a URL like https://example.org/hook"
-    if not isinstance(value, str) or not 1 <= len(value) <= 2048 or re.search(r"[\s\x00-\x1f\\]", value):
-        raise ValueError(mend)
-    try:
-        parts = urlsplit(value)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(mend) from None
-    if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(mend)
-    if "@" in parts.netloc:
-        raise ValueError("leave user and password out of the URL; send an Authorization header instead")
-    return value, None
-
-
-def _secret(value: Any, kept: Any) -> tuple[str, str]:
-    if value == MASK and kept is not None:
-        return MASK, str(kept)
-    if not isinstance(value, str) or not 1 <= len(value) <= 500:
-        raise ValueError("use a text of 1 to 500 characters")
-    return MASK, value
+    check_url(value, "https://example.org/hook", "send an Authorization header instead")
+    return str(value), None
 
 
 def _format(value: Any, _kept: Any) -> tuple[str, None]:
@@ -89,32 +64,21 @@ def _format(value: Any, _kept: Any) -> tuple[str, None]:
 
 
 def _headers(value: Any, kept: Any) -> tuple[dict[str, str], dict[str, str]]:
-    if not isinstance(value, Mapping) or len(value) > 20:
-        raise ValueError("use an object of at most 20 texts")
-    before = kept if isinstance(kept, Mapping) else {}
-    found: dict[str, str] = {}
-    for name, text in value.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ValueError(f'"{str(name)[:100]}" is no header name')
-        if name.lower().startswith(_OURS):
-            raise ValueError(f"{name} is set by us; leave it out")
-        if text == MASK and name in before:
-            text = before[name]
-        if not isinstance(text, str) or not _HEADER_VALUE.fullmatch(text):
-            raise ValueError(f"{name}: use 1 to 2,000 printable ASCII characters")
-        found[name] = text
-    return dict.fromkeys(found, MASK), found
+    return check_headers(value, kept, (*OUR_HEADERS, "idempotency-key", "x-alerting-"))
 
 
 def _timeout(value: Any, _kept: Any) -> tuple[str, None]:
-    wanted = parse_duration(value)
-    if not _SHORTEST <= wanted <= _LONGEST:
-        raise ValueError(f"use {format_duration(_SHORTEST)} to {format_duration(_LONGEST)}")
-    return format_duration(wanted), None
+    return check_timeout(value, _LONGEST), None
 
 
 #: type -> setting -> check(value, the secret kept so far) -> (what is shown, the secret or None)
 _CHECKS: dict[ChannelType, dict[str, Callable[[Any, Any], tuple[Any, Any]]]] = {
     ChannelType.WEBSOCKET: {},
-    ChannelType.WEBHOOK: {"url": _url, "secret": _secret, "format": _format, "headers": _headers, "timeout": _timeout},
+    ChannelType.WEBHOOK: {
+        "url": _url,
+        "secret": check_secret,
+        "format": _format,
+        "headers": _headers,
+        "timeout": _timeout,
+    },
 }

@@ -6,7 +6,9 @@ from datetime import timedelta
 from app.core.durations import format_duration
 from app.core.labels import compile_pattern
 from app.core.severity import SEVERITIES_OF_LOGS
+from app.rules.domain.promql import check_query
 from app.rules.domain.rule import RANGES, Definition, NoData, Operator, Source
+from app.rules.domain.templates import parse_template
 from app.telemetry.domain import RULE_SERIES
 
 Problems = dict[str, list[str]]
@@ -26,7 +28,7 @@ _UPWARD = frozenset({Operator.LESS_THAN, Operator.LESS_OR_EQUAL})
 def problems(definition: Definition, kept: timedelta) -> Problems:
     """What is wrong with a definition as a whole, by the field to be changed; `kept` is how long samples are."""
     found: Problems = {}
-    for check in (_source, _operator, _resolve_threshold, _window(kept)):
+    for check in (_source, _operator, _resolve_threshold, _window(kept), _query, _templates):
         for name, message in check(definition):
             found.setdefault(name, []).append(message)
     return found
@@ -118,3 +120,24 @@ def _window(kept: timedelta) -> Callable[[Definition], list[tuple[str, str]]]:
         return []
 
     return check
+
+
+def _query(rule: Definition) -> list[tuple[str, str]]:
+    if rule.source is not Source.PROMETHEUS or not (rule.query or "").strip():
+        return []
+    try:
+        check_query(rule.query or "")
+    except ValueError as error:
+        return [("query", str(error))]
+    return []
+
+
+def _templates(rule: Definition) -> list[tuple[str, str]]:
+    found = []
+    for field, templates in (("annotations", rule.annotations), ("alert_labels", rule.alert_labels)):
+        for name, text in templates.items():
+            try:
+                parse_template(text)
+            except ValueError as error:
+                found.append((field, f"{name}: {error}"))
+    return found

@@ -1,253 +1,206 @@
 """Evaluation: what the windows of many rules say, computed with array operations over all of them at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
-from app.core.durations import format_duration
 from app.core.labels import Labels
-from app.rules.domain.rule import Aggregation, Operator, Rule
-from app.telemetry.domain import Numbers, Series, Windows, milliseconds
+from app.rules.domain.aggregation import Flags, Integers, Samples, Slices, aggregated, codes_of, ranges
+from app.rules.domain.anomaly import Baseline
+from app.rules.domain.grouping import Groups, asked_labels, grouped
+from app.rules.domain.rule import RANGES, Operator, Rule, Source
+from app.rules.domain.verdict import Outcome, Verdict, is_total
+from app.telemetry.domain import Milliseconds, Numbers, Windows, milliseconds
 
-Integers = npt.NDArray[np.intp]
-_AGGREGATIONS = list(Aggregation)
-_OPERATORS = list(Operator)
-_WORDS = {
-    Operator.GREATER_THAN: "greater than",
-    Operator.GREATER_OR_EQUAL: "greater than or equal to",
-    Operator.LESS_THAN: "less than",
-    Operator.LESS_OR_EQUAL: "less than or equal to",
-    Operator.EQUAL: "equal to",
-    Operator.NOT_EQUAL: "different from",
-}
-
-
-class Outcome(StrEnum):
-    """What an evaluation came to."""
-
-    FIRING = "firing"
-    OK = "ok"
-    NO_DATA = "no_data"
-    ERROR = "error"
+_OPERATORS: dict[Operator | None, int] = {operator: code for code, operator in enumerate((None, *Operator))}
+_OUTCOMES = list(Outcome)
+_FIRING, _HELD, _OK, _NO_DATA, _ERROR = map(_OUTCOMES.index, _OUTCOMES)
+_MILLISECOND = timedelta(milliseconds=1)
+Codes = npt.NDArray[np.int8]
+GroupKey = tuple[str, frozenset[tuple[str, str]]]  # a rule's id and a group's labels
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a rule says of one group of series; `labels` identify the group among the rule's."""
-
-    rule: Rule
-    labels: Labels
-    outcome: Outcome
-    value: float | None
-    n_samples: int
-    reason: str
+def group_key(rule: Rule, labels: Labels) -> GroupKey:
+    """What names a group among those of all rules."""
+    return rule.id, frozenset(labels.items())
 
 
 @dataclass(frozen=True)
-class _Groups:
-    """Groups of series, each the members starts[g]:starts[g + 1] of `members`."""
+class Judged:
+    """Groups of rules at moments, as arrays: values, how many samples they rest on, and outcomes (see outcome_of)."""
 
-    rule: list[int]  # position of the group's rule
-    labels: list[Labels]
-    starts: list[int]
-    members: list[int]  # positions of series
-    n_members: list[int]
+    values: Numbers
+    n_samples: Integers
+    outcomes: Codes
 
 
-@dataclass(frozen=True)
-class _Totals:
-    """Per item: number of samples, and what they come to; without samples n is 0 and the rest means nothing."""
-
-    n: Integers
-    sum: Numbers
-    min: Numbers
-    max: Numbers
-    last: Numbers
-    last_at: npt.NDArray[np.int64]
+def outcome_of(code: int) -> Outcome:
+    """The outcome that stands in Judged.outcomes as this number."""
+    return _OUTCOMES[code]
 
 
-def evaluate(rules: Sequence[Rule], windows: Windows) -> list[Verdict]:
+def evaluate(
+    rules: Sequence[Rule], windows: Windows, baselines: Mapping[GroupKey, Baseline | str] | None = None
+) -> list[Verdict]:
     """A verdict for every rule and group of its series, in the order of the rules.
 
-    `windows.selected[k]` belongs to rules[k]. A rule without any series gets one verdict, "no data".
+    `windows.selected[k]` belongs to rules[k]. A rule without any series gets one verdict: firing when it asks for
+    absence, else "no data". `baselines` holds what groups of anomaly rules are compared with, or why there is nothing.
     """
-    groups = _grouped(rules, windows)
+    groups = grouped(rules, windows)
+    moments = np.full(len(groups.rule), milliseconds(windows.now), np.int64)
+    judged = judge(rules, windows, groups, np.arange(len(groups.rule)), moments)
+    return list(_verdicts(rules, groups, judged, baselines or {}))
+
+
+def judge(rules: Sequence[Rule], windows: Windows, groups: Groups, chosen: Integers, moments: Milliseconds) -> Judged:
+    """What each pair of a chosen group and a moment (ms since 1970) comes to; anomaly rules are not compared yet."""
+    lengths = np.array([rule.window // _MILLISECOND for rule in rules], np.int64)
+    if not chosen.size:
+        return Judged(np.empty(0), np.empty(0, np.intp), np.empty(0, np.int8))
+    samples = Samples(windows.times, windows.values, windows.starts)
+    owner_rule = np.array(groups.rule, np.intp)[chosen]
+    bounds = np.array([*groups.starts, len(groups.members)], np.intp)
+    sizes = (bounds[1:] - bounds[:-1])[chosen]
+    members = np.array(groups.members, np.intp)[ranges(bounds[chosen], sizes)]
+    at = np.repeat(moments, sizes)
+    low = samples.until(members, at - np.repeat(lengths[owner_rule], sizes))
+    slices = Slices(low, samples.until(members, at), np.cumsum(sizes) - sizes)
     with np.errstate(over="ignore", invalid="ignore"):  # what is no finite number ends as an error of its own group
-        totals = _by_group(_by_member(rules, windows, groups), groups)
-        values = _values(rules, totals, groups)
-        holds = _compared(rules, values, groups)
-    return list(_verdicts(rules, windows, groups, totals.n, values, holds))
+        values, n = aggregated(samples, slices, codes_of([rule.aggregation for rule in rules])[owner_rule])
+        nothing = (n == 0) & np.array([_counts_nothing(rule) for rule in rules], np.bool_)[owner_rule]
+        values[nothing] = 0.0
+        return Judged(values, n, _outcomes(_Asked.of(rules, owner_rule), values, n, nothing))
 
 
-def _grouped(rules: Sequence[Rule], windows: Windows) -> _Groups:
-    groups = _Groups([], [], [], [], [])
-    for position, rule in enumerate(rules):
-        for labels, members in _groups_of(rule, windows.series, windows.selected[position]):
-            groups.rule.append(position)
-            groups.labels.append(labels)
-            groups.starts.append(len(groups.members))
-            groups.n_members.append(len(members))
-            groups.members.extend(members)
-    return groups
+@dataclass(frozen=True)
+class _Asked:
+    """What the rules ask of each value, as arrays: operators (see _OPERATORS), bounds, and the least of samples."""
+
+    operator: Integers
+    low: Numbers
+    high: Numbers
+    end: Numbers  # where an alert ends; NaN: where it began
+    least: Integers
+    foreign: Flags  # numbers of a server that we ask, which may be infinite or none
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], owner_rule: Integers) -> "_Asked":
+        bounds = np.array([_bounds(rule) for rule in rules], np.float64)
+        ends = [np.nan if rule.resolve_threshold is None else rule.resolve_threshold for rule in rules]
+        return cls(
+            np.array([_OPERATORS[rule.operator] for rule in rules], np.intp)[owner_rule],
+            bounds[owner_rule, 0],
+            bounds[owner_rule, 1],
+            np.array(ends, np.float64)[owner_rule],
+            np.array([rule.min_samples for rule in rules], np.intp)[owner_rule],
+            np.array([rule.source is Source.PROMETHEUS for rule in rules], np.bool_)[owner_rule],
+        )
 
 
-def _groups_of(rule: Rule, series: Sequence[Series], selected: Sequence[int]) -> Iterator[tuple[Labels, Sequence[int]]]:
-    if rule.group_by is None:
-        for position in selected:
-            yield series[position].labels, (position,)
-        return
-    found: dict[tuple[str | None, ...], list[int]] = {}
-    for position in selected:
-        labels = series[position].labels
-        found.setdefault(tuple(labels.get(name) for name in rule.group_by), []).append(position)
-    for key, members in found.items():
-        # A label that the series lack stays away: it is no value that they share.
-        yield {name: value for name, value in zip(rule.group_by, key, strict=True) if value is not None}, members
+def _outcomes(asked: _Asked, values: Numbers, n: Integers, nothing: Flags) -> Codes:
+    """Outcomes as numbers; `nothing` are windows whose emptiness is a value of its own."""
+    outcomes = np.full(values.size, _OK, np.int8)
+    outcomes[_holds(asked.operator, values, asked.end, asked.end)] = _HELD
+    outcomes[_holds(asked.operator, values, asked.low, asked.high)] = _FIRING
+    outcomes[np.isinf(values) & ~asked.foreign] = _ERROR
+    enough = (n >= asked.least) | nothing
+    outcomes[~enough | (np.isnan(values) & ~asked.foreign)] = _NO_DATA
+    absent = asked.operator == _OPERATORS[Operator.ABSENT]
+    outcomes[absent] = np.where(enough[absent], _OK, _FIRING)
+    return outcomes
 
 
-def _by_member(rules: Sequence[Rule], windows: Windows, groups: _Groups) -> _Totals:
-    """Totals of every member's samples in (now - window, now]."""
-    lengths = np.array([milliseconds(windows.now - rule.window) for rule in rules], np.int64)
-    after = lengths[np.repeat(np.array(groups.rule, np.intp), groups.n_members)] if groups.rule else lengths[:0]
-    members = np.array(groups.members, np.intp)
-    low = _n_until(windows, members, after)
-    high = _n_until(windows, members, np.full(members.size, milliseconds(windows.now), np.int64))
-    n = high - low
-    full = np.flatnonzero(n > 0)
-    # In the order of their begin: reduceat also adds up what lies between two slices, and so that stays little.
-    full = full[np.argsort(low[full], kind="stable")]
-    bounds = np.stack((low[full], high[full]), axis=1).ravel()
-    values = np.append(windows.values, 0.0)  # a slice may end behind the last sample
-    totals = _Totals(
-        n,
-        np.zeros(n.size),
-        np.full(n.size, np.inf),
-        np.full(n.size, -np.inf),
-        np.zeros(n.size),
-        np.full(n.size, np.iinfo(np.int64).min),
-    )
-    if full.size:
-        totals.sum[full] = np.add.reduceat(values, bounds)[::2]
-        totals.min[full] = np.minimum.reduceat(values, bounds)[::2]
-        totals.max[full] = np.maximum.reduceat(values, bounds)[::2]
-        totals.last[full] = values[high[full] - 1]
-        totals.last_at[full] = windows.times[high[full] - 1]
-    return totals
+def _counts_nothing(rule: Rule) -> bool:
+    """Whether a window without entries is a count of 0: silence of a log is data, silence of a metric is not."""
+    counted = rule.source in (Source.LOG, Source.EVENT) and is_total(rule.aggregation)
+    return counted and rule.min_samples == 1 and rule.operator is not Operator.ABSENT
 
 
-def _n_until(windows: Windows, members: Integers, until: npt.NDArray[np.int64]) -> Integers:
-    """For each member (a series) the position in `times` behind its last sample that is not later than `until`."""
-    if not windows.times.size:
-        return np.zeros(members.size, np.intp)
-    # One ascending number for (series, time), so that ONE search answers for all members.
-    earliest = int(windows.times.min())
-    span = int(windows.times.max()) - earliest + 2
-    owner = np.repeat(np.arange(len(windows.series), dtype=np.int64), np.diff(windows.starts))
-    ascending = owner * span + (windows.times - earliest)
-    wanted = members * span + np.clip(until - earliest, -1, span - 1)
-    return np.searchsorted(ascending, wanted, side="right")
+def _bounds(rule: Rule) -> tuple[float, float]:
+    if isinstance(rule.threshold, tuple) and rule.operator in RANGES:
+        return rule.threshold
+    limit = rule.threshold if isinstance(rule.threshold, float | int) else np.nan
+    return limit, limit
 
 
-def _by_group(members: _Totals, groups: _Groups) -> _Totals:
-    """Totals of every group out of its members'."""
-    if not groups.starts:
-        return members
-    starts = np.array(groups.starts, np.intp)
-    owner = np.repeat(np.arange(starts.size), groups.n_members)
-    latest = np.lexsort((members.last_at, owner))[np.append(starts[1:], owner.size) - 1]
-    return _Totals(
-        np.add.reduceat(members.n, starts),
-        np.add.reduceat(members.sum, starts),
-        np.minimum.reduceat(members.min, starts),
-        np.maximum.reduceat(members.max, starts),
-        members.last[latest],
-        members.last_at[latest],
-    )
-
-
-def _values(rules: Sequence[Rule], totals: _Totals, groups: _Groups) -> Numbers:
-    """Each group's samples as one number, by its rule's aggregation."""
-    # Rounding must not carry a mean beyond its samples: a constant series has that constant as its mean.
-    mean = np.clip(totals.sum / np.maximum(totals.n, 1), totals.min, np.maximum(totals.min, totals.max))
-    by_aggregation = {
-        Aggregation.AVG: mean,
-        Aggregation.MIN: totals.min,
-        Aggregation.MAX: totals.max,
-        Aggregation.SUM: totals.sum,
-        Aggregation.LAST: totals.last,
-        Aggregation.COUNT: totals.n.astype(np.float64),
+def _holds(operator: Integers, values: Numbers, low: Numbers, high: Numbers) -> Flags:
+    """Whether each value satisfies its operator; false for values and bounds that are NaN."""
+    holds = np.zeros(values.size, np.bool_)
+    compared: dict[Operator | None, Flags] = {
+        None: np.ones(values.size, np.bool_),
+        Operator.GREATER_THAN: values > low,
+        Operator.GREATER_OR_EQUAL: values >= low,
+        Operator.LESS_THAN: values < low,
+        Operator.LESS_OR_EQUAL: values <= low,
+        Operator.EQUAL: values == low,
+        Operator.NOT_EQUAL: (values != low) & ~np.isnan(values) & ~np.isnan(low),
+        Operator.OUTSIDE_RANGE: (values < low) | (values > high),
+        Operator.INSIDE_RANGE: (values >= low) & (values <= high),
     }
-    wanted = [_AGGREGATIONS.index(rules[position].aggregation) for position in groups.rule]
-    return np.array([by_aggregation[one] for one in _AGGREGATIONS])[wanted, np.arange(len(wanted))]
-
-
-def _compared(rules: Sequence[Rule], values: Numbers, groups: _Groups) -> npt.NDArray[np.bool_]:
-    """Whether each group's value satisfies its rule's condition."""
-    threshold = np.array([rules[position].threshold for position in groups.rule], np.float64)
-    by_operator = {
-        Operator.GREATER_THAN: values > threshold,
-        Operator.GREATER_OR_EQUAL: values >= threshold,
-        Operator.LESS_THAN: values < threshold,
-        Operator.LESS_OR_EQUAL: values <= threshold,
-        Operator.EQUAL: values == threshold,
-        Operator.NOT_EQUAL: values != threshold,
-    }
-    wanted = [_OPERATORS.index(rules[position].operator) for position in groups.rule]
-    return np.array([by_operator[one] for one in _OPERATORS])[wanted, np.arange(len(wanted))]
+    for one, found in compared.items():
+        mine = operator == _OPERATORS[one]
+        holds[mine] = found[mine]
+    return holds
 
 
 def _verdicts(
-    rules: Sequence[Rule],
-    windows: Windows,
-    groups: _Groups,
-    n_samples: Integers,
-    values: Numbers,
-    holds: npt.NDArray[np.bool_],
+    rules: Sequence[Rule], groups: Groups, judged: Judged, baselines: Mapping[GroupKey, Baseline | str]
 ) -> Iterator[Verdict]:
     found = zip(
         groups.rule,
         groups.labels,
-        n_samples.tolist(),
-        values.tolist(),
-        holds.tolist(),
-        np.isfinite(values).tolist(),
+        judged.values.tolist(),
+        judged.n_samples.tolist(),
+        judged.outcomes.tolist(),
         strict=True,
     )
     following = next(found, None)
     for position, rule in enumerate(rules):
         if following is None or following[0] != position:
-            yield Verdict(rule, {}, Outcome.NO_DATA, None, 0, _no_data(rule, 0))
+            yield _without_series(rule)
         while following is not None and following[0] == position:
-            _, labels, n, value, met, finite = following
-            yield _verdict(rule, labels, n, value, holds=met, finite=finite)
+            _, labels, value, n, code = following
+            outcome = _OUTCOMES[code]
+            if rule.operator is Operator.ANOMALY and outcome not in (Outcome.NO_DATA, Outcome.ERROR):
+                yield against(rule, labels, value, n, baselines.get(group_key(rule, labels), "no history is known"))
+            else:
+                yield Verdict(rule, labels, outcome, shown(rule, value, outcome), n)
             following = next(found, None)
 
 
-def _verdict(rule: Rule, labels: Labels, n: int, value: float, *, holds: bool, finite: bool) -> Verdict:
-    if n < rule.min_samples:
-        return Verdict(rule, labels, Outcome.NO_DATA, None, n, _no_data(rule, n))
-    if not finite:
-        reason = f"{rule.aggregation} of {rule.metric} over {_text(rule.window)} is beyond what can be computed"
-        return Verdict(rule, labels, Outcome.ERROR, None, n, reason)
-    outcome = Outcome.FIRING if holds else Outcome.OK
-    return Verdict(rule, labels, outcome, value, n, _reason(rule, value, n, holds=holds))
+def against(rule: Rule, labels: Labels, value: float, n: int, baseline: Baseline | str) -> Verdict:
+    """The verdict of an anomaly rule: its value against what the past lets expect, or why there is nothing to."""
+    if isinstance(baseline, str):
+        return Verdict(rule, labels, Outcome.NO_DATA, None, n, note=baseline)
+    assert isinstance(rule.threshold, float | int)
+    expected = baseline.expected(rule.threshold)
+    outcome = Outcome.OK if expected.low <= value <= expected.high else Outcome.FIRING
+    return Verdict(rule, labels, outcome, value, n, expected=expected)
 
 
-def _reason(rule: Rule, value: float, n: int, *, holds: bool) -> str:
-    compared = f"{'' if holds else 'not '}{_WORDS[rule.operator]} {rule.threshold:.6g}"
-    samples = "1 sample" if n == 1 else f"{n} samples"
-    return f"{rule.aggregation} of {rule.metric} over {_text(rule.window)} is {value:.6g}, {compared} ({samples})"
+def shown(rule: Rule, value: float, outcome: Outcome) -> float | None:
+    """The value that a verdict carries: none where there is none, and none that JSON could not carry."""
+    if outcome in (Outcome.NO_DATA, Outcome.ERROR):
+        return None
+    if rule.operator is Operator.ABSENT:
+        return 1.0 if outcome is Outcome.FIRING else None
+    return value if np.isfinite(value) else None
 
 
-def _no_data(rule: Rule, n: int) -> str:
-    if n == 0:
-        return f"no sample of {rule.metric} within {_text(rule.window)}"
-    return f"{n} of the {rule.min_samples} samples of {rule.metric} that are needed within {_text(rule.window)}"
-
-
-def _text(duration: timedelta) -> str:
-    return format_duration(duration)
+def _without_series(rule: Rule) -> Verdict:
+    if rule.operator is Operator.ABSENT:
+        labels = asked_labels(rule)
+        if rule.grouping is not None:
+            labels = {name: value for name, value in labels.items() if name in rule.grouping}
+        return Verdict(rule, labels, Outcome.FIRING, 1.0, 0)
+    if _counts_nothing(rule):
+        asked = _Asked.of([rule], np.zeros(1, np.intp))
+        outcomes = _outcomes(asked, np.zeros(1), np.zeros(1, np.intp), np.ones(1, np.bool_))
+        return Verdict(rule, {}, _OUTCOMES[int(outcomes[0])], 0.0, 0)
+    if rule.source is Source.PROMETHEUS:
+        return Verdict(rule, {}, Outcome.OK, None, 0, note="the query returns nothing")
+    return Verdict(rule, {}, Outcome.NO_DATA, None, 0)

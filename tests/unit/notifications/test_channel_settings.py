@@ -3,7 +3,8 @@
 import pytest
 
 from app.core.errors import Invalid
-from app.notifications.domain.channels import MASK, check_settings, check_type
+from app.core.outgoing import MASK
+from app.notifications.domain.channels import check_settings, check_type
 
 URL = "https://example.org/hook?key=1"
 

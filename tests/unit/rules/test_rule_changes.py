@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.core.severity import Severity
-from app.rules.domain import Aggregation, Definition, Operator
+from app.rules.domain import Aggregation, Definition, NoData, Operator, Source
 from app.rules.domain.rule import Change, change_between, selector_matchers
 from app.rules.domain.starter import STARTER_RULES
 from tests.unit.rules.making import definition
@@ -20,13 +20,24 @@ CONDITION = {
     "min_samples": 2,
     "labels": {"a": "b"},
     "group_by": (),
-    "source": "other",
+    "source": Source.LOG,
+    "season": timedelta(7),
+    "pattern": "p",
+    "level": "error",
+    "type": "t",
+    "query": "up",
+    "datasource": "main",
+    "alert_labels": {"a": "b"},
 }
 DESCRIPTION = {
     "name": "n",
     "description": "d",
     "severity": Severity.LOW,
     "pending_for": timedelta(1),
+    "keep_firing_for": timedelta(1),
+    "resolve_threshold": 1.0,
+    "no_data": NoData.OK,
+    "correlation": "deny",
     "interval": timedelta(1),
     "service": "s",
     "runbook_url": "https://x",

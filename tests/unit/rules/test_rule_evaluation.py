@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.rules.domain import Aggregation, Operator, Outcome, evaluate
+from app.rules.domain import Aggregation, Operator, Outcome, Source, evaluate
 from tests.unit.rules.making import rule, windows
 
 A = (("host", "a"),)
@@ -37,6 +37,86 @@ def test_operators(operator, below, same, above):
         assert verdict.outcome is (Outcome.FIRING if fires else Outcome.OK)
 
 
+@pytest.mark.parametrize(("value", "outside"), [(9.9, True), (10, False), (15, False), (20, False), (20.1, True)])
+def test_the_bounds_of_a_range_belong_to_its_inside(value, outside):
+    ranges = {Operator.OUTSIDE_RANGE: outside, Operator.INSIDE_RANGE: not outside}
+    for operator, fires in ranges.items():
+        verdict = only([rule(operator=operator, threshold=(10.0, 20.0))], {A: [(0, value)]})
+        assert verdict.outcome is (Outcome.FIRING if fires else Outcome.OK)
+
+
+@pytest.mark.parametrize(
+    ("operator", "end", "outcomes"),
+    [
+        (Operator.GREATER_THAN, 8.0, {8: "ok", 8.1: "held", 10: "held", 10.1: "firing"}),
+        (Operator.GREATER_OR_EQUAL, 8.0, {7.9: "ok", 8: "held", 9.9: "held", 10: "firing"}),
+        (Operator.LESS_THAN, 12.0, {12: "ok", 11.9: "held", 10: "held", 9.9: "firing"}),
+    ],
+)
+def test_an_alert_ends_further_away_than_it_began(operator, end, outcomes):
+    hysteresis = rule(operator=operator, resolve_threshold=end)
+    assert {value: only([hysteresis], {A: [(0, value)]}).outcome for value in outcomes} == outcomes
+
+
+def test_the_reason_of_what_is_held_names_the_end():
+    verdict = only([rule(resolve_threshold=8.0, aggregation=Aggregation.LAST)], {A: [(0, 9)]})
+    assert verdict.reason == (
+        "last of queue.length over 1m is 9, not greater than 10, and not yet past 8, where an alert ends (1 sample)"
+    )
+
+
+def test_absence_of_everything_is_one_alert_with_the_labels_that_were_asked_for():
+    gone = rule(operator=Operator.ABSENT, threshold=None, labels={"host": "a", "zone": "=~x.*"})
+    firing = only([gone], {B: [(0, 1)]})
+    assert (firing.outcome, firing.labels, firing.value) == (Outcome.FIRING, {"host": "a"}, 1.0)
+    assert firing.reason == "no sample of queue.length within 1m"
+    assert only([rule(operator=Operator.ABSENT, threshold=None)], {A: [(70, 1)], B: [(0, 1)]}).outcome is Outcome.OK
+    assert only([rule(operator=Operator.ABSENT, threshold=None)], {A: [(70, 1)], B: []}).outcome is Outcome.FIRING
+
+
+def test_absence_by_group_tells_which_fell_silent():
+    found = verdicts([rule(operator=Operator.ABSENT, threshold=None, group_by=("host",))], {A: [], B: [(0, 1)]})
+    assert [(one.labels, one.outcome) for one in found] == [({"host": "a"}, "firing"), ({"host": "b"}, "ok")]
+
+
+def test_one_sample_has_no_rate():
+    verdict = only([rule(aggregation=Aggregation.RATE)], {A: [(0, 5)]})
+    assert (verdict.outcome, verdict.value, verdict.n_samples) == (Outcome.NO_DATA, None, 1)
+    assert verdict.reason == "rate needs two samples of queue.length within 1m; there is 1"
+
+
+def test_a_counter_that_began_anew_did_not_fall():
+    verdict = only([rule(aggregation=Aggregation.RATE)], {A: [(30, 100), (20, 130), (10, 5), (0, 20)]})
+    assert verdict.value == pytest.approx((30 + 5 + 15) / 30)
+
+
+def test_entries_that_do_not_come_are_none_and_that_is_a_value():
+    logs = {"source": Source.LOG, "metric": "", "aggregation": Aggregation.COUNT, "pattern": "oom"}
+    quiet = only([rule(**logs)], {})
+    assert (quiet.outcome, quiet.value, quiet.labels) == (Outcome.OK, 0.0, {})
+    assert quiet.reason == 'count of log entries matching "oom" over 1m is 0, not greater than 10 (0 samples)'
+    assert only([rule(**logs, operator=Operator.LESS_THAN)], {}).outcome is Outcome.FIRING
+    assert only([rule(**logs, operator=Operator.ABSENT, threshold=None)], {}).outcome is Outcome.FIRING
+    sums = {"source": Source.EVENT, "metric": "", "type": "paid", "aggregation": Aggregation.SUM}
+    assert only([rule(**sums)], {}).outcome is Outcome.NO_DATA
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "outcome", "shown"),
+    [
+        (Operator.GREATER_THAN, float("inf"), "firing", None),
+        (Operator.LESS_THAN, float("inf"), "ok", None),
+        (Operator.NOT_EQUAL, float("nan"), "ok", None),
+        (None, float("nan"), "firing", None),
+        (None, 0.0, "firing", 0.0),
+    ],
+)
+def test_numbers_of_a_server_may_be_none(operator, value, outcome, shown):
+    asked = rule(source=Source.PROMETHEUS, metric="", query="q", operator=operator, aggregation=Aggregation.LAST)
+    verdict = only([asked], {A: [(0, value)]})
+    assert (verdict.outcome, verdict.value) == (outcome, shown)
+
+
 @pytest.mark.parametrize(
     ("aggregation", "value"),
     [
@@ -46,6 +126,9 @@ def test_operators(operator, below, same, above):
         (Aggregation.SUM, 12.0),
         (Aggregation.LAST, -1.0),
         (Aggregation.COUNT, 3.0),
+        (Aggregation.RATE, (5 - 1) / 20),
+        (Aggregation.DELTA, -5.0),
+        (Aggregation.P50, 4.0),
     ],
 )
 def test_aggregations(aggregation, value):

@@ -1,15 +1,13 @@
-"""Shapes of rules."""
+"""The body of a rule, as people write it."""
 
 from datetime import timedelta
 from typing import Any
 
 import marshmallow as ma
 
-from app.core.http import PageArgs
 from app.core.labels import MAX_LABELS, MAX_NAME
-from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug, UtcTime
-from app.rules.domain.rule import Aggregation, Definition, Health, NoData, Operator, Source, selector_matchers
-from app.rules.store import Stored
+from app.core.schemas import Described, Duration, NameOrId, Number, SeverityName, Shape, Slug
+from app.rules.domain.rule import Aggregation, Definition, NoData, Operator, Source, selector_matchers
 from app.telemetry.domain import MAX_METRIC
 
 _MAX_NAMES = 50
@@ -66,10 +64,15 @@ class Limit(Described):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float | tuple[float, float]:
         if not isinstance(value, list):
-            return _number.deserialize(value)
+            return _finite(value)
         if len(value) != 2:
             raise ma.ValidationError("a range has two numbers: [low, high]")
-        return _number.deserialize(value[0]), _number.deserialize(value[1])
+        return _finite(value[0]), _finite(value[1])
+
+
+def _finite(value: object) -> float:
+    found: float = _number.deserialize(value)
+    return found
 
 
 class Names(ma.fields.List[Any]):
@@ -174,42 +177,10 @@ class RulePatch(RulePut):
     """Changes to some fields of a rule."""
 
 
-class RuleOut(RuleFields):
-    """A rule, and how its evaluation goes."""
-
-    id = ma.fields.String()
-    version = ma.fields.Integer()
-    created_at = UtcTime()
-    updated_at = UtcTime()
-    health = ma.fields.Enum(Health, by_value=True)
-    health_reason = ma.fields.String(allow_none=True, metadata={"description": "what is wrong, where something is"})
-    last_evaluated_at = UtcTime(allow_none=True)
-    n_missed = ma.fields.Integer(metadata={"description": "evaluations that were not made in time"})
-    n_dropped = ma.fields.Integer(
-        metadata={"description": "times that the condition did not hold for as long as `for`"}
-    )
+_fields = RuleFields()
 
 
-class RulePage(ma.Schema):
-    """A page of rules."""
-
-    items = ma.fields.List(ma.fields.Nested(RuleOut))
-    next_cursor = ma.fields.String(allow_none=True)
-
-
-class RulesArgs(PageArgs):
-    """Which rules."""
-
-    enabled = ma.fields.Boolean(load_default=None)
-    metric = ma.fields.String(load_default=None, validate=ma.validate.Length(1, MAX_METRIC))
-    q = ma.fields.String(load_default=None, validate=ma.validate.Length(1, 200))
-
-
-_out = RuleOut()
-
-
-def rule_out(stored: Stored) -> dict[str, Any]:
-    """A rule as it is shown."""
-    rule = {name: getattr(stored.rule, name) for name in (*Definition.__dataclass_fields__, "id", "version")}
-    shown: dict[str, Any] = _out.dump({**rule, **vars(stored)})
+def definition_out(definition: Definition) -> dict[str, Any]:
+    """What a person said of a rule, as it can be sent again."""
+    shown: dict[str, Any] = _fields.dump(definition)
     return shown

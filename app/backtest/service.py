@@ -1,0 +1,56 @@
+"""Use cases of back-tests: over samples that are given, or over those that are stored."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from app.alerts.limits import limits_of
+from app.backtest.domain import MAX_JUDGED, Rehearsal, moments_of, rehearse
+from app.backtest.samples import Point, windows_of_points
+from app.core.errors import Invalid
+from app.rules.domain.grouping import grouped
+from app.rules.domain.rule import Rule, Source
+from app.settings import Settings
+from app.telemetry import service as telemetry
+from app.telemetry.domain import Windows, milliseconds, moment_of
+
+MAX_SERIES = 100  # of one back-test over what is stored
+
+
+def over_points(rule: Rule, points: Sequence[Point], step: timedelta | None, settings: Settings) -> Rehearsal:
+    """What the rule would have done with these points, until the last of them."""
+    return _rehearsed(rule, windows_of_points(rule, points), step, settings)
+
+
+def over_stored(
+    redis: Redis, rule: Rule, since: datetime, until: datetime, step: timedelta | None, settings: Settings
+) -> tuple[Rehearsal, bool]:
+    """What the rule would have done with the samples that are stored; and whether series were left out."""
+    _refuse_queries(rule)
+    found, truncated = telemetry.find_series(redis, rule.series_metric, rule.wanted.matchers, MAX_SERIES)
+    first = milliseconds(max(since, until - settings.retention_samples) - rule.window)
+    windows = telemetry.span(redis, [one.series for one in found], first, until)
+    return _rehearsed(rule, windows, step, settings, since=since), truncated
+
+
+def _rehearsed(
+    rule: Rule, windows: Windows, step: timedelta | None, settings: Settings, since: datetime | None = None
+) -> Rehearsal:
+    _refuse_queries(rule)
+    moments = moments_of(windows, rule.interval or settings.evaluation_interval, step, windows.now)
+    if since is not None:
+        moments = moments[moments > milliseconds(since)]
+    n_groups = max(len(grouped([rule], windows).rule), 1)
+    if n_groups * moments.size > MAX_JUDGED:
+        least = timedelta(milliseconds=int(moments[-1] - moments[0]) * n_groups // MAX_JUDGED)
+        raise Invalid({"step": [f"that are too many evaluations; use a step of at least {least.total_seconds():.0f}s"]})
+    rehearsal = rehearse(rule, windows, moments, limits_of(settings))
+    if not moments.size and since is not None:
+        return Rehearsal(since, moment_of(milliseconds(windows.now)), 0, 0, (), ())
+    return rehearsal
+
+
+def _refuse_queries(rule: Rule) -> None:
+    if rule.source is Source.PROMETHEUS:
+        raise Invalid({"source": ["the samples of a query are with its server; back-test a rule over a metric"]})

@@ -1,0 +1,124 @@
+"""What rules found, as reports of alerts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from app.alerts.domain.alert import Report
+from app.core.durations import format_duration
+from app.rules.domain import NoData, Operator, Outcome, Rule, Source, Verdict
+from app.rules.domain.identity import annotations_of, identity_of
+
+_SOURCE = "rules"
+_NOTHING: frozenset[str] = frozenset()
+
+
+def reports_of(
+    verdicts: Sequence[Verdict], watched: Mapping[str, set[str] | frozenset[str]], now: datetime
+) -> Iterator[Report]:
+    """Verdicts as reports; "condition is false" is worth one only where an alert waits for it.
+
+    `watched` are, by rule, the fingerprints of the alerts that do.
+    """
+    for rule_id, of_rule in groupby(verdicts, key=lambda verdict: verdict.rule.id):
+        waiting = watched.get(rule_id, _NOTHING)
+        found = list(of_rule)
+        spoken: set[str] = set()
+        for verdict in found:
+            if verdict.outcome is Outcome.FIRING or waiting:
+                report = report_of(verdict, now)
+                spoken.add(report.fingerprint)
+                if report.firing or (report.fingerprint in waiting and _ends(verdict)):
+                    yield report
+        if waiting and _tells_by_silence(found[0].rule) and all(one.outcome is not Outcome.ERROR for one in found):
+            for fingerprint in sorted(waiting - spoken):
+                yield _gone(found[0].rule, fingerprint, now)
+
+
+def report_of(verdict: Verdict, now: datetime) -> Report:
+    """What a verdict says of the alert of its group."""
+    rule = verdict.rule
+    identity = identity_of(rule, verdict.labels, verdict.value)
+    labels = dict(identity.labels)
+    if rule.service:
+        labels.setdefault("service", rule.service)
+    firing = verdict.outcome is Outcome.FIRING
+    return Report(
+        fingerprint=identity.fingerprint,
+        namespace=identity.namespace,
+        actor="engine",
+        name=rule.name,
+        severity=rule.severity,
+        firing=firing,
+        held=verdict.outcome is Outcome.HELD,
+        event_at=now,
+        source=_SOURCE,
+        description=rule.description,
+        service=labels.get("service"),
+        labels=labels,
+        annotations=annotations_of(rule, verdict.labels, verdict.value) if firing else {},
+        metric=None if rule.source is Source.PROMETHEUS else rule.series_metric,
+        value=verdict.value,
+        threshold=_threshold(verdict),
+        rule_id=rule.id,
+        notification_channels=tuple(rule.notification_channels),
+        escalation_policy=rule.escalation_policy,
+        pending_for=rule.pending_for,
+        keep_firing_for=rule.keep_firing_for,
+        reason=verdict.reason,
+        evaluation=evaluation_of(verdict),
+    )
+
+
+def evaluation_of(verdict: Verdict) -> dict[str, Any]:
+    """What is kept of an evaluation with the change that it made."""
+    return {
+        "rule_version": verdict.rule.version,
+        "outcome": verdict.outcome.value,
+        "value": verdict.value,
+        "threshold": _threshold(verdict),
+        "window": format_duration(verdict.rule.window),
+        "n_samples": verdict.n_samples,
+    }
+
+
+def _threshold(verdict: Verdict) -> float | list[float] | None:
+    if verdict.expected is not None:
+        return [verdict.expected.low, verdict.expected.high]
+    threshold = verdict.rule.threshold
+    return list(threshold) if isinstance(threshold, tuple) else threshold
+
+
+def _ends(verdict: Verdict) -> bool:
+    """Whether the verdict can end an alert: missing data and errors never do, unless the rule says so."""
+    if verdict.outcome is Outcome.NO_DATA:
+        return verdict.rule.no_data is NoData.OK
+    return verdict.outcome in (Outcome.OK, Outcome.HELD)
+
+
+def _tells_by_silence(rule: Rule) -> bool:
+    """Whether a group that is not spoken of any more is one whose condition is false."""
+    return rule.source is Source.PROMETHEUS or rule.operator is Operator.ABSENT
+
+
+def _gone(rule: Rule, fingerprint: str, now: datetime) -> Report:
+    reason = (
+        "the query does not return it any more"
+        if rule.source is Source.PROMETHEUS
+        else "what was missing is there again"
+    )
+    return Report(
+        fingerprint=fingerprint,
+        namespace=f"rule:{rule.id}",
+        actor="engine",
+        name=rule.name,
+        severity=rule.severity,
+        firing=False,
+        event_at=now,
+        source=_SOURCE,
+        rule_id=rule.id,
+        pending_for=rule.pending_for,
+        keep_firing_for=rule.keep_firing_for,
+        reason=reason,
+    )

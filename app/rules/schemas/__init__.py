@@ -1,0 +1,1 @@
+"""Shapes of rules: the definition, which needs no store, and what is shown of it."""

@@ -1,0 +1,47 @@
+"""Use cases of rules: keep definitions, evaluate what is due, explain what was found."""
+
+from app.rules.service.baselines import baselines
+from app.rules.service.definitions import (
+    change_rule,
+    create_rule,
+    delete_rule,
+    ensure_starter_rules,
+    get_rule,
+    list_rules,
+    versions,
+)
+from app.rules.service.evaluating import (
+    Claim,
+    claim_due,
+    claim_queries,
+    datasources_due,
+    evaluate,
+    record,
+    still_claimed,
+    windows_wanted,
+)
+from app.rules.service.explaining import examine, latest, make_due
+from app.rules.verdicts import latest_of
+
+__all__ = [
+    "Claim",
+    "baselines",
+    "change_rule",
+    "claim_due",
+    "claim_queries",
+    "create_rule",
+    "datasources_due",
+    "delete_rule",
+    "ensure_starter_rules",
+    "evaluate",
+    "examine",
+    "get_rule",
+    "latest",
+    "latest_of",
+    "list_rules",
+    "make_due",
+    "record",
+    "still_claimed",
+    "versions",
+    "windows_wanted",
+]

@@ -1,0 +1,135 @@
+"""Claims: which rules are evaluated now, by whom, and what is saved of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import among, update_many
+from app.rules.domain.rule import Source
+from app.rules.store.rows import RULES, Claimed, RuleRow, Trouble
+from app.telemetry.domain import milliseconds
+
+_COLUMNS = [getattr(RuleRow, column.name) for column in fields(Claimed)]
+#: Rules that are evaluated from what is stored; the others ask a server first. What nobody evaluates any more is here.
+_OURS = (RuleRow.source != Source.PROMETHEUS.value) | sa.not_(RuleRow.enabled) | RuleRow.deleted_at.is_not(None)
+
+
+def claim(session: Session, now: datetime, arrived: Sequence[str], limit: int) -> list[Claimed]:
+    """At most `limit` rules that are due, or in `arrived`: ONE guarded UPDATE, which also sets when they are due again.
+
+    What another worker is evaluating just now is left to it. Evaluations that were missed are counted.
+    """
+    due = RuleRow.due_at_ms <= milliseconds(now)
+    if arrived:
+        due |= among(session, RULES.c.id, arrived) & RuleRow.due_at_ms.is_not(None)
+    claimed = _claim(session, now, due & _OURS, limit)
+    left = set(arrived).difference(row.id for row in claimed) if len(claimed) == limit else set()
+    if left:
+        make_due(session, sorted(left), now)
+    return claimed
+
+
+def datasources_due(session: Session, now: datetime) -> list[str | None]:
+    """The data sources of which a rule is due to be asked; None stands for rules that name none."""
+    return list(session.scalars(sa.select(RuleRow.datasource).where(_to_be_asked(now)).distinct()))
+
+
+def claim_queries(
+    session: Session, datasource: str | None, now: datetime, lease: timedelta, limit: int
+) -> list[Claimed]:
+    """At most `limit` due rules of a data source, which nobody else asks for until the lease has ended."""
+    named = RuleRow.datasource.is_(None) if datasource is None else RuleRow.datasource == datasource
+    return _claim(session, now, _to_be_asked(now) & named, limit, lease_until_ms=milliseconds(now + lease))
+
+
+def still_claimed(session: Session, claimed: Sequence[Claimed], leased_at: datetime, lease: timedelta) -> list[Claimed]:
+    """Of rules that were claimed to be asked for those that are as they were then; their leases end."""
+    until_ms = milliseconds(leased_at + lease)
+    update = (
+        sa.update(RuleRow)
+        .where(among(session, RULES.c.id, [row.id for row in claimed]), RuleRow.lease_until_ms == until_ms)
+        .values(lease_until_ms=None)
+        .returning(*_COLUMNS)
+        .execution_options(synchronize_session=False)
+    )
+    versions = {row.id: row.version for row in claimed}
+    now_there = [Claimed(*found) for found in session.execute(update).all()]
+    return [row for row in now_there if row.version == versions[row.id] and row.enabled and row.deleted_at is None]
+
+
+def _to_be_asked(now: datetime) -> sa.ColumnElement[bool]:
+    now_ms = milliseconds(now)
+    free = RuleRow.lease_until_ms.is_(None) | (RuleRow.lease_until_ms <= now_ms)
+    return sa.not_(_OURS) & (RuleRow.due_at_ms <= now_ms) & free
+
+
+def _claim(session: Session, now: datetime, due: sa.ColumnElement[bool], limit: int, **values: object) -> list[Claimed]:
+    now_ms = milliseconds(now)
+    wanted = sa.select(RuleRow.id).where(due).order_by(RuleRow.due_at_ms, RuleRow.id).limit(limit)
+    # Materialised, because PostgreSQL may otherwise run the sub-select again and claim more than `limit`.
+    chosen = wanted.with_for_update(skip_locked=True).cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+    late = now_ms - RuleRow.due_at_ms
+    update = (
+        sa.update(RuleRow)
+        .where(RuleRow.id.in_(sa.select(chosen.c.id)))
+        .values(
+            due_at_ms=now_ms + RuleRow.interval_ms,
+            last_evaluated_at=now,
+            n_missed=RuleRow.n_missed + sa.case((late > 0, late // RuleRow.interval_ms), else_=0),
+            **values,
+        )
+        .returning(*_COLUMNS)
+        .execution_options(synchronize_session=False)
+    )
+    return [Claimed(*found) for found in session.execute(update).all()]
+
+
+def make_due(session: Session, ids: Sequence[str], now: datetime) -> None:
+    """Make rules due that are not yet, so that the next claim takes them."""
+    now_ms = milliseconds(now)
+    free = (
+        sa.select(RuleRow.id)
+        .where(among(session, RULES.c.id, ids), RuleRow.due_at_ms > now_ms)
+        .with_for_update(skip_locked=True)  # two workers that wait for each other's rules would be a deadlock
+    )
+    session.execute(
+        sa.update(RuleRow)
+        .where(RuleRow.id.in_(free))
+        .values(due_at_ms=now_ms)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def save_health(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Save `health`, `health_reason`, `trouble` and `n_dropped` by id."""
+    update_many(session, RULES, rows)
+
+
+def troubles(session: Session) -> list[Trouble]:
+    """The rules that ask for an alert of our own, by rule id."""
+    asking = sa.select(RULES.c.trouble, RULES.c.id, RULES.c.name, RULES.c.severity, RULES.c.health_reason).where(
+        RULES.c.trouble.is_not(None), RULES.c.enabled, RULES.c.deleted_at.is_(None)
+    )
+    return [Trouble(*row) for row in session.execute(asking.order_by(RULES.c.id)).all()]
+
+
+def finish_withdrawals(session: Session, claimed: Iterable[Claimed]) -> None:
+    """Note that the alerts of these rules have been resolved; deleted rules go away for good."""
+    found = list(claimed)
+    gone = [row.id for row in found if row.deleted_at is not None and not row.starter]
+    if gone:
+        session.execute(sa.delete(RuleRow).where(RuleRow.id.in_(gone)))
+    asleep = [row.id for row in found if not row.enabled or row.deleted_at is not None]
+    session.execute(
+        sa.update(RuleRow)
+        .where(RuleRow.id.in_([row.id for row in found]))
+        .values(
+            withdraw=False,
+            due_at_ms=sa.case((RuleRow.id.in_(asleep), sa.null()), else_=RuleRow.due_at_ms),
+        )
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,1 @@
+"""Data sources: Prometheus-compatible servers that rules ask."""

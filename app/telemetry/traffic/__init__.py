@@ -1,0 +1,1 @@
+"""The API's own requests, as series that rules can watch."""

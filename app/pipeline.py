@@ -11,7 +11,7 @@ import structlog
 from redis import Redis
 from sqlalchemy.orm import Session
 
-from app import internal
+from app import internal, querying
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Alert, Status
@@ -71,6 +71,20 @@ def _settle(
     dropped = Counter(str(said.rule_id) for said, became in zip(reports, outcomes, strict=True) if became.dropped)
     if rules.record(session, redis, claim, verdicts, now, utcnow() - now, dropped):
         internal.tell(session, now, settings)
+
+
+def settled_by(runtime: Runtime) -> querying.Settle:
+    """The third step of querying.Rounds: what servers answered opens, keeps and resolves alerts as samples do.
+
+    1 claim the due rules of the servers that are not being asked   with a lease
+    2 ask, many at once                                             no transaction open
+    3 settle what has come                                          only rules that are as they were when claimed
+    """
+
+    def settle(session: Session, claim: rules.Claim, verdicts: Sequence[Verdict], now: datetime) -> None:
+        _settle(session, runtime.redis, claim, verdicts, now, runtime.settings)
+
+    return settle
 
 
 def correlate(session: Session, now: datetime, settings: Settings, only: str | None = None) -> int:

@@ -14,6 +14,7 @@ def _tick(task: str, every_s: float) -> dict[str, Any]:
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "evaluation": _tick("evaluation.evaluate", 1.0),
+    "queries": _tick("evaluation.ask", 1.0),
     "correlation": _tick("correlation.correlate", 1.0),
     "escalation": _tick("escalation.escalate", 1.0),
     "delivery": _tick("delivery.deliver", 1.0),

@@ -12,7 +12,7 @@ from app.core.clock import monotonic, utcnow
 from app.core.errors import Invalid
 from app.core.http import Answer, Blueprint, actor, answer_json, page_of, parse_cursor, read, runtime, write
 from app.rules import service
-from app.rules.domain.rule import Definition
+from app.rules.domain.rule import Definition, Source
 from app.rules.schemas.definition import RuleIn, RulePatch, RulePut
 from app.rules.schemas.shown import (
     RuleOut,
@@ -25,6 +25,7 @@ from app.rules.schemas.shown import (
     version_out,
 )
 from app.rules.store import Search
+from app.telemetry.datasources.service import datasources_named
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules", description="What is watched, and when it is an alert.")
 
@@ -105,7 +106,12 @@ def evaluate_rule(rule_id: str) -> Response:
     open_ends, now = runtime(), utcnow()
     rule = open_ends.run(lambda session: service.make_due(session, rule_id, now))
     began = monotonic()
-    found = service.examine(open_ends.redis, rule, now, open_ends.settings)
+    if rule.source is Source.PROMETHEUS:
+        with open_ends.reading() as session:
+            known = datasources_named(session, open_ends.secrets)
+        found = service.examine_query(rule, known, now)
+    else:
+        found = service.examine(open_ends.redis, rule, now, open_ends.settings)
     took = timedelta(seconds=monotonic() - began)
     return answer_json(verdicts_out(rule, service.latest_of(found, now, took)), 200)
 

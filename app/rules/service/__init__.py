@@ -20,11 +20,12 @@ from app.rules.service.evaluating import (
     still_claimed,
     windows_wanted,
 )
-from app.rules.service.explaining import examine, latest, make_due
+from app.rules.service.explaining import Told, examine, examine_query, judged, latest, make_due
 from app.rules.verdicts import latest_of
 
 __all__ = [
     "Claim",
+    "Told",
     "baselines",
     "change_rule",
     "claim_due",
@@ -35,7 +36,9 @@ __all__ = [
     "ensure_starter_rules",
     "evaluate",
     "examine",
+    "examine_query",
     "get_rule",
+    "judged",
     "latest",
     "latest_of",
     "list_rules",

@@ -25,6 +25,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else link.removeAttribute("aria-current");
   }
   const live = (root.alertingLive ??= open(root));
+  clearTimeout(live.lost); // Python answered
   live.data = data;
   live.trigger = setTriggerValue;
 }
@@ -49,10 +50,13 @@ function open(root) {
 function step(event, live) {
   const link = event.target.closest("[data-place]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const here = new URLSearchParams(location.search);
+  const isHere = here.get("page") === new URL(link.href).searchParams.get("page") && !here.get("alert") && !here.get("rule");
+  if (isHere) return; // the page that is shown: the link loads it anew, without filters
   event.preventDefault();
   live.trigger?.("go", { go: link.getAttribute("href"), at: Date.now() });
-  const place = link.dataset.place;
-  setTimeout(() => link.isConnected && live.data.place !== place && location.assign(link.href), LOST_MS);
+  clearTimeout(live.lost);
+  live.lost = setTimeout(() => link.isConnected && location.assign(link.href), LOST_MS);
 }
 
 function connect(live, root) {

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from dashboard.components.marks import severity_chip
 from dashboard.components.rule_wording import HEALTHS, conditions, counted, health_of
-from dashboard.components.wording import NONE, ago
+from dashboard.components.wording import NONE, ago, joined
 
 _REASON_OF = {
     "pending": "not evaluated yet",
@@ -129,7 +129,7 @@ def nothing_matches() -> Markup:
     """What stands there when filters leave nothing."""
     return Markup(
         '<div class="empty"><h2>No rule matches</h2><p>There may be others outside these filters.</p>'
-        '<p><a class="button" href="/?page=rules" data-go>Clear the filters</a></p></div>'
+        '<p><button type="button" data-send="clear">Clear the filters</button></p></div>'
     )
 
 
@@ -138,15 +138,16 @@ def pages(query: Mapping[str, str], next_cursor: str | None, n_shown: int) -> Ma
     kept = [(name, value) for name, value in query.items() if name != "cursor"]
     links = []
     if query.get("cursor"):
-        links.append(Markup('<a class="button" href="/?{}" data-go>First page</a>').format(urlencode(kept)))
+        first = urlencode(kept)
+        links.append(Markup('<a class="button" href="/?{}" data-send="first">First page</a>').format(first))
     if next_cursor:
         after = urlencode([*kept, ("cursor", next_cursor)])
-        links.append(Markup('<a class="button" href="/?{}" data-go>Next page</a>').format(after))
+        links.append(Markup('<a class="button" href="/?{}" data-open="{}">Next page</a>').format(after, next_cursor))
     if not links:
         return None
-    return Markup(
-        '<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>'
-    ).format(counted(n_shown, "rule"), Markup("").join(links))
+    return Markup('<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>').format(
+        counted(n_shown, "rule"), joined(links)
+    )
 
 
 def _noise(noise: Mapping[str, Any] | None) -> Markup | str:

@@ -70,7 +70,7 @@ def name_of(one: Series) -> str:
 
 def make_rule(metric: str, pairs: Sequence[str]) -> Markup:
     """The way from what is looked at to a rule about it."""
-    query = urlencode([("rule", "new"), ("metric", metric), *(("label", pair) for pair in pairs)])
+    query = urlencode([("rule", "new"), ("watch", metric), *(("where", pair) for pair in pairs)])
     return Markup('<p class="acts"><a class="button first" href="/?{}" data-go>Make a rule of this</a></p>').format(
         query
     )

@@ -110,9 +110,9 @@ def _begin(api: Api) -> tuple[rules.Rule | None, Markup | None]:
 
 def _asked_for() -> dict[str, Any]:
     """What the address says of a new rule: a metric, and labels of its series."""
-    pairs = [text.partition("=") for text in st.query_params.get_all("label")]
+    pairs = [text.partition("=") for text in st.query_params.get_all("where")]
     return {
-        "metric": st.query_params.get("metric", ""),
+        "metric": st.query_params.get("watch", ""),
         "labels": [matcher(name, "=", value) for name, equals, value in pairs if equals],
     }
 

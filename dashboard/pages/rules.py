@@ -37,6 +37,7 @@ def _live_part() -> None:
     api, now = st.session_state["api"], utcnow()
     role = (st.session_state.get("me") or {}).get("role", "viewer")
     view({"toolbar": rule_list.toolbar(role)}, key="rules_top", now=now, on_send=lambda: _on_send("rules_top"))
+    _turn_page()
     filters = _filters()
     cursor = st.query_params.get("cursor")
     blocks: dict[str, Markup] = {}
@@ -62,6 +63,15 @@ def _live_part() -> None:
         narrowed = cursor or any(filters.values())
         blocks["empty"] = rule_list.nothing_matches() if narrowed else rule_list.none_yet(role)
     view(blocks, key="rules_list", now=now, on_change=refresh, on_send=lambda: _on_send("rules_list"))
+
+
+def _turn_page() -> None:
+    """Put the page that was asked for into the URL; a step would not do, because it may not touch the filters there."""
+    after = st.session_state.pop("rules_after", None)
+    if after:
+        st.query_params["cursor"] = after
+    elif after is not None:
+        st.query_params.pop("cursor", None)
 
 
 def _filters() -> dict[str, str | None]:
@@ -129,4 +139,12 @@ def _noise(api: Api) -> dict[str, Any] | None:
 
 
 def _on_send(key: str) -> None:
-    plan_step((st.session_state[key].send or {}).get("go"))
+    sent = st.session_state[key].send or {}
+    if sent.get("open"):
+        st.session_state["rules_after"] = sent["open"]
+    if sent.get("first"):
+        st.session_state["rules_after"] = ""
+    if sent.get("clear"):
+        st.session_state.update(health="all", severity=None, source=None, enabled=None, q="", rules_after="")
+    if sent.get("go"):
+        plan_step(sent["go"])

@@ -1,6 +1,7 @@
 """The dashboard's pages of rules and of metrics over the real system, in a real browser."""
 
 import re
+import time
 import uuid
 
 import pytest
@@ -45,8 +46,12 @@ def make_rule(system, **fields):
 
 
 def push(system, metric, *values, **labels):
-    """Samples of a series, as if they came just now."""
-    samples = [{"metric": metric, "value": value, "labels": labels} for value in values]
+    """Samples of a series, one a second, the last of them now."""
+    now = time.time()
+    samples = [
+        {"metric": metric, "value": value, "labels": labels, "timestamp": now - len(values) + 1 + n}
+        for n, value in enumerate(values)
+    ]
     answer = system.api("POST", "/metrics/ingest", json={"samples": samples})
     assert answer.status_code == 202, answer.text
 

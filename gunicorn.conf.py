@@ -5,6 +5,7 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.config import Config
 
+from app.core import ticks
 from app.core.logs import configure_logs
 from app.settings import load_settings
 
@@ -31,6 +32,11 @@ class Logger(glogging.Logger):
 
 
 logger_class = Logger
+
+
+def post_worker_init(worker: Any) -> None:
+    """A web process is ready: from here on it shows that beats of heartbeats can come in."""
+    ticks.show_web(worker.wsgi.extensions["alerting"].redis)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

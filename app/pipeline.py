@@ -9,17 +9,19 @@ from time import sleep
 import sqlalchemy as sa
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
-from app import internal, querying
+from app import counting, internal, querying
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
 from app.alerts.domain.alert import Alert, Status
 from app.alerts.limits import limits_of
 from app.alerts.schemas import alert_out
-from app.core import idempotency, live
+from app.core import idempotency, live, ticks
 from app.core.clock import monotonic, utcnow
 from app.core.runtime import Runtime
+from app.heartbeats import service as heartbeats
 from app.notifications import service as notifications
 from app.notifications.domain import Done, Sending, Subject
 from app.reports import reports_of
@@ -38,6 +40,8 @@ log = structlog.get_logger(__name__)
 def evaluate(runtime: Runtime) -> int:
     """Ask the due rules of their series, and let the answers open, keep and resolve alerts; returns how many rules.
 
+    Log entries and events that came are counted first: each match is a sample of its rule's series.
+
     Claim and results stand in one transaction: one that fails leaves its rules as due as they were, and the arrivals
     taken for it are put back. A worker that is killed loses the arrivals it took: their rules wait for their interval.
 
@@ -45,6 +49,7 @@ def evaluate(runtime: Runtime) -> int:
     trips in all and two seconds each at the worst; on PostgreSQL it holds the claimed rules only.
     """
     settings = runtime.settings
+    counting.count(runtime)
     with telemetry.arrivals(runtime.redis, settings.evaluation_batch) as arrived:
         return runtime.run(lambda session: _evaluate(session, runtime.redis, arrived, utcnow(), settings))
 
@@ -175,13 +180,31 @@ def escalate(session: Session, now: datetime, settings: Settings) -> int:
     return max(expired, closed)
 
 
+def watch(runtime: Runtime) -> int:
+    """Open the alerts of heartbeats that did not come in time; returns how many.
+
+    While Redis does not answer, nobody knows whether beats can come in, and so none is missing.
+    """
+    try:
+        web_seen_at = ticks.last_seen(runtime.redis).get(ticks.WEB)
+    except RedisError as error:
+        log.warning("heartbeats not watched", error=str(error))
+        web_seen_at = None
+    return runtime.run(lambda session: heartbeats.sweep(session, web_seen_at, utcnow(), runtime.settings))
+
+
 def tidy(runtime: Runtime, now: datetime) -> None:
-    """Forget what has had its time; a step that fails is logged and holds up no other."""
-    for step in (_tidy_database, _tidy_messages, _tidy_redis):
+    """Alerts about ourselves, and forgetting what has had its time; a step that fails holds up no other."""
+    for step in (_tell_of_ourselves, _tidy_database, _tidy_messages, _tidy_redis):
         try:
             step(runtime, now)
         except Exception:
             log.exception("not tidied", step=step.__name__)
+
+
+def _tell_of_ourselves(runtime: Runtime, now: datetime) -> None:
+    """What an evaluation tells at once is told again, so that nothing that was missed stays so."""
+    runtime.run(lambda session: internal.tell(session, now, runtime.settings))
 
 
 def _tidy_database(runtime: Runtime, now: datetime) -> None:

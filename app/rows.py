@@ -3,6 +3,7 @@
 from app.alerts.store import AlertRow, TimelineRow, TombstoneRow
 from app.auth.store import TokenRow
 from app.core.idempotency import IdempotencyRow
+from app.heartbeats.store import HeartbeatRow, MarkRow
 from app.notifications.store import AttemptRow, ChannelRow, NotificationRow
 from app.rules.store import RuleRow, RuleVersionRow
 from app.telemetry.datasources.store import DatasourceRow
@@ -12,7 +13,9 @@ ROWS = (
     AttemptRow,
     ChannelRow,
     DatasourceRow,
+    HeartbeatRow,
     IdempotencyRow,
+    MarkRow,
     NotificationRow,
     RuleRow,
     RuleVersionRow,

@@ -52,6 +52,16 @@ def _count(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _at_least(least: timedelta) -> Callable[[str], timedelta]:
+    def parse(text: str) -> timedelta:
+        duration = parse_duration(text)
+        if duration < least:
+            raise ValueError(f"use a duration of at least {format_duration(least)}")
+        return duration
+
+    return parse
+
+
 def _one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         chosen = {choice.lower(): choice for choice in choices}.get(text.strip().lower())
@@ -150,6 +160,16 @@ class Settings:
         _count(1, 100_000_000), 200_000, "series known in all; beyond it new ones are rejected, known ones taken"
     )
     retention_samples: timedelta = _setting(parse_duration, timedelta(hours=24), "how long samples are kept")
+    entries_backlog: int = _setting(
+        _count(1024, 2**40), 64 * 1024 * 1024, "bytes of log entries and events that may wait in Redis to be counted"
+    )
+    heartbeat_interval: timedelta = _setting(
+        parse_duration, _seconds(60), "time between two beats of a heartbeat that nobody configured"
+    )
+    heartbeat_grace: timedelta = _setting(parse_duration, _seconds(30), "how late its beat may be")
+    heartbeat_outage: timedelta = _setting(
+        _at_least(_seconds(5)), _seconds(10), "away for longer, the system starts the time of every heartbeat anew"
+    )
     retention_notifications: timedelta = _setting(
         parse_duration, timedelta(days=90), "how long finished messages of closed alerts are kept"
     )

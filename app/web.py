@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.alerts.api import blueprint as alerts
 from app.analytics.api import blueprint as monitoring
+from app.analytics.api import state_of_the_engine
 from app.auth.api import blueprint as auth
 from app.backtest.api import blueprint as backtest
 from app.core.db import LostRace
@@ -23,13 +24,14 @@ from app.core.openapi import PROBLEM_JSON, SECURITY_SCHEMES, Problems
 from app.core.queue import open_celery
 from app.core.runtime import AWAY, open_runtime
 from app.docs_page import blueprint as docs_page
+from app.heartbeats.api import blueprint as heartbeats
 from app.notifications.api import blueprints as notifications
 from app.rules.api import blueprint as rules
 from app.rules.transfer_api import MEDIA_TYPES
 from app.rules.transfer_api import blueprint as transfer
 from app.settings import Settings, load_settings
 from app.streaming.api import install_streaming
-from app.telemetry.api import blueprint as telemetry
+from app.telemetry.api import blueprints as telemetry
 from app.telemetry.datasources.api import blueprint as datasources
 from app.telemetry.traffic.recorder import install_recorder
 
@@ -60,7 +62,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_recorder(app)
     api = Api(app, spec_kwargs={"extra_plugins": [Problems()]})
     api.DEFAULT_ERROR_RESPONSE_NAME = None  # Problems tells them, each with its status
-    for blueprint in (auth, telemetry, datasources, rules, transfer, backtest, alerts, *notifications, monitoring):
+    for blueprint in (
+        auth,
+        *telemetry,
+        datasources,
+        heartbeats,
+        rules,
+        transfer,
+        backtest,
+        alerts,
+        *notifications,
+        state_of_the_engine,
+        monitoring,
+    ):
         api.register_blueprint(blueprint)
     install_streaming(app, api)
     app.register_blueprint(docs_page)

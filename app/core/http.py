@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -68,16 +69,23 @@ def to_json(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
 
 
-def body_json(*, texts_checked: bool = True) -> Any:
+def body_json(*, texts_checked: bool = True, lenient: bool = False) -> Any:
     """The request's body; Malformed when it is no JSON, Invalid when it nests too deep or holds NUL characters.
 
-    Without `texts_checked` the caller looks for NUL characters itself, item by item.
+    Without `texts_checked` the caller looks for NUL characters itself, item by item. `lenient` is for batches whose
+    items are judged one by one: what many writers of JSON put out though it is none (NaN, Infinity, numbers out of
+    range, halves of surrogate pairs) is read, so that the caller can refuse the item and keep the others.
     """
     raw = request.get_data(cache=True)
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"the body is no JSON: {error}") from None
+        try:
+            if not lenient:
+                raise
+            value = json.loads(raw.decode())  # decoded here: left to itself it would take UTF-16 as well
+        except (ValueError, RecursionError):
+            raise Malformed(f"the body is no JSON: {error}") from None
     if texts_checked:
         check_text(raw)
     if _depth(value) > MAX_DEPTH:

@@ -12,10 +12,11 @@ from app.core.clock import monotonic, utcnow
 from app.core.errors import Invalid
 from app.core.http import Answer, Blueprint, actor, answer_json, page_of, parse_cursor, read, runtime, write
 from app.rules import service
+from app.rules.domain.advice import advice
 from app.rules.domain.rule import Definition, Source
 from app.rules.schemas.definition import RuleIn, RulePatch, RulePut
 from app.rules.schemas.shown import (
-    RuleOut,
+    RuleAdvised,
     RulePage,
     RulesArgs,
     VerdictsOut,
@@ -24,7 +25,8 @@ from app.rules.schemas.shown import (
     verdicts_out,
     version_out,
 )
-from app.rules.store import Search
+from app.rules.store import Search, Stored
+from app.rules.verdicts import Latest
 from app.telemetry.datasources.service import datasources_named
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules", description="What is watched, and when it is an alert.")
@@ -60,25 +62,29 @@ def list_rules(args: dict[str, Any]) -> Response:
 @blueprint.route("", methods=["POST"])
 @allow(Role.ADMIN)
 @blueprint.arguments(RuleIn)
-@blueprint.response(201, RuleOut)
+@blueprint.response(201, RuleAdvised)
 def create_rule(body: dict[str, Any]) -> Response:
     """Make a rule; it is evaluated at once."""
     rule_id = body.pop("id")
 
     def unit(session: Session, now: datetime) -> Answer:
         made = service.create_rule(session, Definition(**body), rule_id, now, runtime().settings, actor())
-        return rule_out(made, now), 201
+        return _advised(made, now), 201
 
     return write(unit)
 
 
 @blueprint.route("/<rule_id>", methods=["GET"])
 @allow(Role.VIEWER)
-@blueprint.response(200, RuleOut)
+@blueprint.response(200, RuleAdvised)
 def get_rule(rule_id: str) -> Response:
     """A rule, and how its evaluation goes."""
     latest = service.latest(runtime().redis, [rule_id]).get(rule_id)
-    return read(lambda session, now: rule_out(service.get_rule(session, rule_id), now, latest))
+
+    def unit(session: Session, now: datetime) -> Any:
+        return _advised(service.get_rule(session, rule_id), now, latest)
+
+    return read(unit)
 
 
 @blueprint.route("/<rule_id>/versions", methods=["GET"])
@@ -119,7 +125,7 @@ def evaluate_rule(rule_id: str) -> Response:
 @blueprint.route("/<rule_id>", methods=["PUT"])
 @allow(Role.ADMIN)
 @blueprint.arguments(RulePut)
-@blueprint.response(200, RuleOut)
+@blueprint.response(200, RuleAdvised)
 def replace_rule(body: dict[str, Any], rule_id: str) -> Response:
     """Replace a rule's definition. A change of its condition resolves its alerts."""
     return _change(rule_id, body)
@@ -128,7 +134,7 @@ def replace_rule(body: dict[str, Any], rule_id: str) -> Response:
 @blueprint.route("/<rule_id>", methods=["PATCH"])
 @allow(Role.ADMIN)
 @blueprint.arguments(RulePatch(partial=True))
-@blueprint.response(200, RuleOut)
+@blueprint.response(200, RuleAdvised)
 def change_rule(body: dict[str, Any], rule_id: str) -> Response:
     """Change some fields of a rule. A change of its condition resolves its alerts."""
     return _change(rule_id, body)
@@ -149,7 +155,7 @@ def delete_rule(rule_id: str) -> Response:
 
 @blueprint.route("/<rule_id>/enable", methods=["POST"])
 @allow(Role.ADMIN)
-@blueprint.response(200, RuleOut)
+@blueprint.response(200, RuleAdvised)
 def enable_rule(rule_id: str) -> Response:
     """Switch a rule on; it is evaluated at once."""
     return _change(rule_id, {"enabled": True})
@@ -157,7 +163,7 @@ def enable_rule(rule_id: str) -> Response:
 
 @blueprint.route("/<rule_id>/disable", methods=["POST"])
 @allow(Role.ADMIN)
-@blueprint.response(200, RuleOut)
+@blueprint.response(200, RuleAdvised)
 def disable_rule(rule_id: str) -> Response:
     """Switch a rule off; its alerts are resolved."""
     return _change(rule_id, {"enabled": False})
@@ -171,6 +177,11 @@ def _change(rule_id: str, body: dict[str, Any]) -> Response:
 
     def unit(session: Session, now: datetime) -> Answer:
         changed = service.change_rule(session, rule_id, changes, expected_version, now, runtime().settings, actor())
-        return rule_out(changed, now), 200
+        return _advised(changed, now), 200
 
     return write(unit)
+
+
+def _advised(stored: Stored, now: datetime, latest: Latest | None = None) -> dict[str, Any]:
+    found = advice(stored.rule, default_interval=runtime().settings.evaluation_interval)
+    return {**rule_out(stored, now, latest), "advice": [vars(one) for one in found]}

@@ -6,14 +6,17 @@ from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from app.core import queue
 from app.core.db import among, insert_many
 from app.rules import service, store
-from app.rules.domain.rule import Definition, Health
+from app.rules.domain.rule import Definition, Health, Rule
 from app.settings import Settings
 from app.telemetry.domain import milliseconds
+
+log = structlog.get_logger(__name__)
 
 
 class Put(StrEnum):
@@ -72,27 +75,36 @@ def put_rules(
     return found
 
 
-def all_rules(session: Session) -> list[store.Stored]:
-    """Every rule, oldest first."""
-    query = sa.select(store.RuleRow).where(store.RuleRow.deleted_at.is_(None))
-    rows = session.scalars(query.order_by(store.RuleRow.created_at, store.RuleRow.id))
-    return [store.stored(row) for row in rows]
-
-
-def _kept(session: Session, ids: Sequence[str]) -> Mapping[str, store.RuleRow]:
-    found: dict[str, store.RuleRow] = {}
-    for start in range(0, len(ids), 500):  # SQLite bounds the parameters of a statement
-        chosen = among(session, store.RULES.c.id, ids[start : start + 500])
-        found.update((row.id, row) for row in session.scalars(sa.select(store.RuleRow).where(chosen)))
+def all_rules(session: Session) -> list[Rule]:
+    """Every rule, oldest first, but those whose definition cannot be read, which are logged."""
+    columns = (store.RULES.c.id, store.RULES.c.version, store.RULES.c.definition)
+    query = sa.select(*columns).where(store.RULES.c.deleted_at.is_(None))
+    found: list[Rule] = []
+    for rule_id, version, text in session.execute(query.order_by(store.RULES.c.created_at, store.RULES.c.id)):
+        try:
+            found.append(store.rule_of(rule_id, version, text))
+        except ValueError as error:
+            log.warning("rule is left out of the export", rule_id=rule_id, error=str(error))
     return found
 
 
-def _put(row: store.RuleRow | None, rule_id: str, definition: Definition) -> Put:
-    if row is None or row.deleted_at is not None:
+def _kept(session: Session, ids: Sequence[str]) -> Mapping[str, tuple[int, str, datetime | None]]:
+    """Version, definition and time of deletion of the rules that there are, by id."""
+    columns = (store.RULES.c.id, store.RULES.c.version, store.RULES.c.definition, store.RULES.c.deleted_at)
+    found: dict[str, tuple[int, str, datetime | None]] = {}
+    for start in range(0, len(ids), 500):  # SQLite bounds the parameters of a statement
+        query = sa.select(*columns).where(among(session, store.RULES.c.id, ids[start : start + 500]))
+        for rule_id, version, text, deleted_at in session.execute(query):
+            found[rule_id] = (version, text, deleted_at)
+    return found
+
+
+def _put(kept: tuple[int, str, datetime | None] | None, rule_id: str, definition: Definition) -> Put:
+    if kept is None or kept[2] is not None:
         return Put.CREATED
     try:
-        kept = store.rule_of(row.id, row.version, row.definition)
+        rule = store.rule_of(rule_id, *kept[:2])
     except ValueError:
         return Put.UPDATED
-    same = all(getattr(kept, one.name) == getattr(definition, one.name) for one in fields(Definition))
+    same = all(getattr(rule, one.name) == getattr(definition, one.name) for one in fields(Definition))
     return Put.UNCHANGED if same else Put.UPDATED

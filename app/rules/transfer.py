@@ -64,7 +64,7 @@ def import_rules(
 
 def export_rules(session: Session) -> list[Rule]:
     """Every rule, oldest first."""
-    return [stored.rule for stored in bulk.all_rules(session)]
+    return bulk.all_rules(session)
 
 
 def _reason(definition: Definition, settings: Settings) -> str | None:

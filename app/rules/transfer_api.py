@@ -22,6 +22,7 @@ from app.rules.domain.prometheus_rules import read_groups
 from app.rules.domain.rule import Definition
 from app.rules.native import exported, read_rules, shape_reason
 from app.rules.schemas.definition import RuleIn
+from app.rules.schemas.shown import Advice
 
 MAX_RULES = 5000
 #: Endpoints that take more than JSON.
@@ -47,14 +48,7 @@ class SkippedOut(ma.Schema):
     reason = ma.fields.String()
 
 
-class AdviceOut(ma.Schema):
-    """A field to think of, why, and what to do."""
-
-    field = ma.fields.String()
-    message = ma.fields.String()
-
-
-class NoteOut(AdviceOut):
+class NoteOut(Advice):
     """Advice on one of many rules."""
 
     id = ma.fields.String()
@@ -86,7 +80,7 @@ class ExportOut(ma.Schema):
 class LintOut(ma.Schema):
     """What there is to think of."""
 
-    advice = ma.fields.List(ma.fields.Nested(AdviceOut))
+    advice = ma.fields.List(ma.fields.Nested(Advice))
 
 
 @blueprint.route("/import", methods=["POST"])

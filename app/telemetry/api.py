@@ -1,5 +1,6 @@
-"""HTTP of telemetry: samples in, series and points out."""
+"""HTTP of telemetry: samples, log entries and events in, series and points out."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, current_app, g, request
@@ -10,9 +11,9 @@ from app.auth.domain import Role
 from app.core.clock import utcnow
 from app.core.http import Blueprint, answer_json, body_json, runtime
 from app.core.schemas import format_time
-from app.telemetry import service
+from app.telemetry import intake, service
 from app.telemetry.cardinality import Sender, known_series
-from app.telemetry.domain import charted_span, moment_of
+from app.telemetry.domain import Problems, charted_span, moment_of
 from app.telemetry.schemas import (
     Ingested,
     IngestIn,
@@ -25,6 +26,9 @@ from app.telemetry.schemas import (
 )
 
 blueprint = Blueprint("telemetry", __name__, url_prefix="/metrics", description="Samples in, series and points out.")
+logs = Blueprint("log_entries", __name__, url_prefix="/logs", description="Log entries in, for rules to count.")
+events = Blueprint("incoming_events", __name__, url_prefix="/events", description="Events in, for rules to count.")
+blueprints = (blueprint, logs, events)
 
 
 @blueprint.record_once
@@ -40,15 +44,30 @@ def _remember_series(state: BlueprintSetupState) -> None:
 def ingest() -> Response:
     """Take in up to 1,000 samples. A sample that cannot be accepted is named in the answer and spoils no other."""
     now, open_ends = utcnow(), runtime()
-    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(body_json(texts_checked=False), now)
+    batch = fast_batch(request.get_data(cache=True), now) or careful_batch(
+        body_json(texts_checked=False, lenient=True), now
+    )
     sender = Sender(g.caller_id, current_app.extensions["alerting.known_series"])
     refused = service.receive(open_ends.redis, batch.samples, now, open_ends.settings, sender)
-    n_accepted = len(batch.samples) - len(refused)
-    if n_accepted:
-        open_ends.queue.nudge("evaluation")
-    rejected = batch.rejected | {batch.indices[position]: problems for position, problems in refused.items()}
-    answer = [{"index": index, "errors": problems} for index, problems in sorted(rejected.items())]
-    return answer_json({"accepted": n_accepted, "rejected": answer}, 202)
+    return _received(batch.indices, batch.rejected, refused)
+
+
+@logs.route("/ingest", methods=["POST"])
+@allow(Role.INGEST)
+@logs.doc(requestBody={"required": True, "content": {"application/json": {"schema": intake.LogsIn}}})
+@logs.response(202, Ingested)
+def ingest_logs() -> Response:
+    """Take in up to 1,000 log entries, which rules with source log count. One that cannot be accepted is named."""
+    return _take_in(intake.LOGS)
+
+
+@events.route("/ingest", methods=["POST"])
+@allow(Role.INGEST)
+@events.doc(requestBody={"required": True, "content": {"application/json": {"schema": intake.EventsIn}}})
+@events.response(202, Ingested)
+def ingest_events() -> Response:
+    """Take in up to 1,000 events, which rules with source event count. One that cannot be accepted is named."""
+    return _take_in(intake.EVENTS)
 
 
 @blueprint.route("/series", methods=["GET"])
@@ -94,3 +113,21 @@ def query(args: dict[str, Any]) -> Response:
         for line in lines
     ]
     return answer_json({"series": series, "truncated": truncated}, 200)
+
+
+def _take_in(form: intake.Form[Any]) -> Response:
+    now, open_ends = utcnow(), runtime()
+    raw = request.get_data(cache=True)
+    batch = form.fast_batch(raw, now) or form.careful_batch(body_json(texts_checked=False), now)
+    refused = service.receive_entries(open_ends.redis, batch.entries, now, open_ends.settings)
+    return _received(batch.indices, batch.rejected, refused)
+
+
+def _received(indices: Sequence[int], rejected: Mapping[int, Problems], refused: Mapping[int, Problems]) -> Response:
+    """The answer to a batch: `rejected` were not well-formed; `refused`, by position, were and cannot be accepted."""
+    n_accepted = len(indices) - len(refused)
+    if n_accepted:
+        runtime().queue.nudge("evaluation")
+    problems = {**rejected, **{indices[position]: found for position, found in refused.items()}}
+    answer = [{"index": index, "errors": found} for index, found in sorted(problems.items())]
+    return answer_json({"accepted": n_accepted, "rejected": answer}, 202)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import orjson
@@ -18,11 +19,15 @@ from app.core.errors import Invalid
 from app.core.labels import Labels, Matcher, Op, label_problems, matches_all
 
 MAX_METRIC = 256
+MAX_TYPE = 256
+MAX_MESSAGE = 64 * 1024  # bytes of UTF-8
 FUTURE = timedelta(minutes=1)
 CHARTED = timedelta(minutes=15)
 RULE_SERIES = "rule:"  # begins the metric of a series that the system makes for a rule; nobody else may send such
 API_SERIES = "api.request."  # the same for the series of the API's own requests
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FINITE = "use a finite number"
+_NUL = "the character U+0000 cannot be stored; leave it out"
 Problems = dict[str, Any]  # field -> messages, as errors of one item are shown
 Milliseconds = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -37,6 +42,26 @@ class Sample:
     labels: Labels
     at: datetime
     value: float
+
+
+class LogEntry(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="log"):
+    """One line of a log; its service, host and level (in lower case) are among its labels."""
+
+    at: datetime
+    message: str
+    labels: dict[str, str]
+
+
+class EventEntry(msgspec.Struct, frozen=True, array_like=True, tag_field="kind", tag="event"):
+    """Something that happened; its source is among its labels."""
+
+    at: datetime
+    type: str
+    labels: dict[str, str]
+    value: float = 1.0
+
+
+Entry = LogEntry | EventEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +88,44 @@ def series_of(key: bytes) -> Series:
 
 def sample_problems(sample: Sample, now: datetime, retention: timedelta) -> Problems:
     """Why a sample cannot be accepted, by field; empty when it can."""
-    problems: Problems = {}
+    problems = _shared_problems(sample.at, sample.labels, now, retention)
     if not 1 <= len(sample.metric) <= MAX_METRIC or "\x00" in sample.metric:
         problems["metric"] = [f"a metric name has 1 to {MAX_METRIC} characters and no U+0000"]
+    elif sample.metric.startswith(RULE_SERIES):
+        problems["metric"] = [f"names that begin with {RULE_SERIES} are the system's own; use another"]
     if not math.isfinite(sample.value):
-        problems["value"] = ["use a finite number"]
-    if sample.at > now + FUTURE:
+        problems["value"] = [_FINITE]
+    return problems
+
+
+def entry_problems(entry: Entry, now: datetime, retention: timedelta) -> Problems:
+    """Why an entry of a log or an event cannot be accepted, by field; empty when it can."""
+    problems = _shared_problems(entry.at, entry.labels, now, retention)
+    if isinstance(entry, EventEntry):
+        if not 1 <= len(entry.type) <= MAX_TYPE or "\x00" in entry.type:
+            problems["type"] = [f"a type has 1 to {MAX_TYPE} characters and no U+0000"]
+        if not math.isfinite(entry.value):
+            problems["value"] = [_FINITE]
+    elif "\x00" in entry.message:
+        problems["message"] = [_NUL]
+    elif len(entry.message) > MAX_MESSAGE // 4 and len(entry.message.encode()) > MAX_MESSAGE:
+        problems["message"] = [f"a message has at most {MAX_MESSAGE // 1024} KiB; cut it"]
+    return problems
+
+
+def _shared_problems(at: datetime, labels: Labels, now: datetime, retention: timedelta) -> Problems:
+    problems: Problems = {}
+    if at > now + FUTURE:
         problems["timestamp"] = [
             f"lies more than {format_duration(FUTURE)} in the future; a number counts seconds since 1970"
         ]
-    elif sample.at <= now - retention:
+    elif at <= now - retention:
         problems["timestamp"] = [f"is older than {format_duration(retention)}, the time that samples are kept"]
-    if sample.labels:
-        if wrong := label_problems(sample.labels):
+    if labels:
+        if wrong := label_problems(labels):
             problems["labels"] = wrong.get("") or wrong
-        elif any("\x00" in text for pair in sample.labels.items() for text in pair):
-            problems["labels"] = ["the character U+0000 cannot be stored; leave it out"]
+        elif any("\x00" in text for pair in labels.items() for text in pair):
+            problems["labels"] = [_NUL]
     return problems
 
 
@@ -105,7 +152,8 @@ class Window:
 class Windows:
     """The samples of many windows, each series once, ready for array operations.
 
-    Series `i` has the samples starts[i]:starts[i + 1] of `times` and `values`, its times ascending and distinct.
+    Series `i` has the samples starts[i]:starts[i + 1] of `times` and `values`, its times ascending, and distinct but
+    for the series of rules (RULE_SERIES): entries that came in the same millisecond all count.
     `selected[k]` holds the indices of the series that window `k` selects, sorted; some may have no sample in it.
     """
 
@@ -161,13 +209,14 @@ class SeriesIndex:
         return [position for position in chosen if matches_all(other, self.series[position].labels)]
 
 
-def in_order(times: Milliseconds, values: Numbers) -> tuple[Milliseconds, Numbers]:
-    """The samples by time; of those with the same time the one that was written last."""
+def in_order(times: Milliseconds, values: Numbers, *, distinct: bool = True) -> tuple[Milliseconds, Numbers]:
+    """The samples by time; of those with the same time the one that was written last, or all unless `distinct`."""
     if times.size > 1 and not (np.diff(times) > 0).all():
         order = np.argsort(times, kind="stable")
         times, values = times[order], values[order]
-        last = np.append(times[1:] != times[:-1], True)
-        times, values = times[last], values[last]
+        if distinct:
+            last = np.append(times[1:] != times[:-1], True)
+            times, values = times[last], values[last]
     return times, values
 
 

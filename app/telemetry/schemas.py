@@ -14,11 +14,13 @@ from app.core.labels import label_problems
 from app.core.schemas import Duration, LabelFilter, LabelSet, MatcherText, Shape, UtcTime, parse_time
 from app.telemetry.domain import MAX_METRIC, Problems, Sample
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)] | float | None
+
 
 class _Sample(msgspec.Struct):
     metric: str
     value: float
-    timestamp: Annotated[datetime, msgspec.Meta(tz=True)] | float | None = None
+    timestamp: Moment = None
     labels: dict[str, str] = {}
 
 
@@ -44,7 +46,7 @@ def fast_batch(raw: bytes, now: datetime) -> Batch | None:
         found = _decode(raw).samples
         if len(found) > MAX_BATCH:
             return None
-        samples = [Sample(one.metric, one.labels, _moment(one.timestamp, now), one.value) for one in found]
+        samples = [Sample(one.metric, one.labels, moment_in(one.timestamp, now), one.value) for one in found]
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     return Batch(samples, list(range(len(samples))), {})
@@ -71,17 +73,22 @@ def careful_batch(body: object, now: datetime) -> Batch:
 def _sample(item: object, now: datetime) -> Sample | Problems:
     if not isinstance(item, Mapping):
         return {"": ["use an object with metric and value"]}
-    problems: Problems = {}
     metric, value, labels = item.get("metric"), item.get("value"), item.get("labels", {})
+    if not all_whole(metric, labels):
+        return {"": ["holds half of a surrogate pair, which is no character; leave it out"]}
+    problems: Problems = {}
     at, number = now, 0.0
     if not isinstance(metric, str):
         problems["metric"] = ["use a text"]
     if isinstance(value, bool) or not isinstance(value, int | float):
         problems["value"] = ["use a number"]
     else:
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            problems["value"] = ["use a finite number"]
     try:
-        at = _moment(item.get("timestamp"), now)
+        at = moment_in(item.get("timestamp"), now)
     except ValueError as error:
         problems["timestamp"] = [str(error)]
     if wrong := label_problems(labels):
@@ -91,8 +98,18 @@ def _sample(item: object, now: datetime) -> Sample | Problems:
     return Sample(str(metric), labels, at, number)
 
 
-def _moment(value: object, now: datetime) -> datetime:
-    """The time of a sample: RFC 3339, seconds since 1970 as a number, or now when it says none."""
+def all_whole(text: object, labels: object) -> bool:
+    """Whether a text and labels can be written as UTF-8, whatever else they are."""
+    texts = [text, *labels.keys(), *labels.values()] if isinstance(labels, Mapping) else [text]
+    try:
+        "".join(one for one in texts if isinstance(one, str)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def moment_in(value: object, now: datetime) -> datetime:
+    """The time that an item gives: RFC 3339, seconds since 1970 as a number, or now; ValueError with the mend."""
     if value is None:
         return now
     if isinstance(value, datetime):
@@ -107,17 +124,22 @@ def _moment(value: object, now: datetime) -> datetime:
         raise ValueError("lies outside of the years that a calendar has; a number counts seconds since 1970") from None
 
 
-class SampleIn(ma.Schema):
-    """One reading. Fields that are not named here are ignored."""
-
-    metric = ma.fields.String(required=True, validate=ma.validate.Length(1, MAX_METRIC))
-    value = ma.fields.Float(required=True)
-    timestamp = ma.fields.Raw(
+def timestamp_field() -> ma.fields.Raw:
+    """The field that moment_in() reads, for the OpenAPI document."""
+    return ma.fields.Raw(
         metadata={
             "description": "RFC 3339, or seconds since 1970 as a number; default: now",
             "oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}, {"type": "null"}],
         }
     )
+
+
+class SampleIn(ma.Schema):
+    """One reading. Fields that are not named here are ignored."""
+
+    metric = ma.fields.String(required=True, validate=ma.validate.Length(1, MAX_METRIC))
+    value = ma.fields.Float(required=True)
+    timestamp = timestamp_field()
     labels = LabelSet()
 
 
@@ -128,7 +150,7 @@ class IngestIn(ma.Schema):
 
 
 class Rejected(ma.Schema):
-    """A sample that was not accepted."""
+    """An item that was not accepted."""
 
     index = ma.fields.Integer()
     errors = ma.fields.Dict(keys=ma.fields.String())

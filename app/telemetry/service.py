@@ -10,11 +10,13 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.core.errors import Unavailable
 from app.core.labels import Matcher
 from app.settings import Settings
 from app.telemetry import store
 from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
+    Entry,
     Milliseconds,
     Numbers,
     Points,
@@ -25,6 +27,7 @@ from app.telemetry.domain import (
     Window,
     Windows,
     downsample,
+    entry_problems,
     milliseconds,
     moment_of,
     sample_problems,
@@ -75,6 +78,25 @@ def receive(
         accepted = [one for one in accepted if one[0] not in rejected]
     kept, of = [one[1] for one in accepted], [one[2] for one in accepted]
     store.append(redis, kept, settings.retention_samples, of)
+    return rejected
+
+
+def receive_entries(redis: Redis, entries: Sequence[Entry], now: datetime, settings: Settings) -> dict[int, Problems]:
+    """Let the entries that can be accepted wait to be counted; what is wrong with the others, by position.
+
+    RedisError, or Unavailable while too many wait already, when nothing was kept.
+    """
+    rejected: dict[int, Problems] = {}
+    accepted = []
+    for position, entry in enumerate(entries):
+        if problems := entry_problems(entry, now, settings.retention_samples):
+            rejected[position] = problems
+        else:
+            accepted.append(entry)
+    if accepted and not store.keep_entries(redis, accepted, settings.entries_backlog):
+        raise Unavailable(
+            "too many log entries and events wait to be counted; nothing was kept of this request, send it again later"
+        )
     return rejected
 
 

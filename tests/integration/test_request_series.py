@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from app import pipeline
 from app.core.clock import utcnow
 from app.core.labels import Matcher, Op
 from app.telemetry import service
@@ -66,6 +67,27 @@ def test_an_error_of_ours_is_an_error_and_a_clients_mistake_is_none(app, client,
     assert errors["GET", "/monitoring/live"] > 0
     assert errors["*", "*"] == pytest.approx(errors["GET", "/monitoring/live"])
     assert errors["GET", "/rules"] == errors["POST", "/rules"] == 0
+
+
+@pytest.mark.parametrize(("metric", "firing"), [("api.request.error_rate", True), ("api.request.rate", False)])
+def test_a_rule_watches_them(app, client, headers, recorder, runtime, metric, firing):
+    rule = {
+        "id": "own",
+        "name": "The API fails",
+        "metric": metric,
+        "labels": {"route": "/monitoring/live"},
+        "operator": "greater_than",
+        "threshold": 0 if firing else 1e9,
+        "aggregation": "max",
+        "severity": "HIGH",
+    }
+    assert client.post("/rules", json=rule, headers=headers()).status_code == 201
+    app.view_functions["monitoring.live"] = lambda: ("", 500)
+    client.get("/monitoring/live")
+    recorder.flush(utcnow())
+    pipeline.evaluate(runtime)
+    alerts = client.get("/alerts", headers=headers()).json["items"]
+    assert [one["labels"]["route"] for one in alerts] == (["/monitoring/live"] if firing else [])
 
 
 def test_a_route_that_went_quiet_says_so(client, recorder, runtime):

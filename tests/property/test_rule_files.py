@@ -1,11 +1,16 @@
 """Rule files: whatever the value, reading it raises nothing, and what is read can be exported and read again."""
 
-from hypothesis import given
+import contextlib
+from datetime import timedelta
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.ids import is_slug
 from app.rules.documents import read_document, written_yaml
 from app.rules.domain.prometheus_rules import read_groups
+from app.rules.domain.promtool import read_tests
+from app.rules.domain.promtool.notation import series_of
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 SCALARS = st.one_of(
@@ -39,6 +44,7 @@ GROUPS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.one_of(JSON, st.fixed_dictionaries({"groups": st.lists(st.one_of(GROUPS, JSON), max_size=3)})))
 def test_any_value_is_read_without_an_error(document):
     found = read_groups(document)
@@ -55,6 +61,34 @@ FLAT = st.one_of(
 )
 
 
+@settings(deadline=None)  # a busy machine is no error
 @given(st.lists(FLAT) | st.dictionaries(TEXTS, FLAT) | st.lists(st.dictionaries(TEXTS, st.lists(FLAT, max_size=3))))
 def test_yaml_that_is_written_is_read_back(value):
     assert read_document(written_yaml(value).encode(), is_yaml=True) == value
+
+
+@settings(deadline=None)  # a busy machine is no error
+@given(
+    st.one_of(
+        JSON,
+        st.fixed_dictionaries(
+            {
+                "tests": st.lists(
+                    st.fixed_dictionaries({}, optional=dict.fromkeys(("input_series", "alert_rule_test"), JSON))
+                )
+            }
+        ),
+    )
+)
+def test_any_file_of_tests_is_read_or_refused_by_value_error(document):
+    with contextlib.suppress(ValueError):
+        read_tests(document)
+
+
+@settings(deadline=None)  # a busy machine is no error
+@given(st.text("0123456789+-x_. einfatsl", max_size=20))
+def test_any_values_are_read_or_refused_by_value_error(values):
+    with contextlib.suppress(ValueError):
+        series = series_of("up", values, timedelta(seconds=15))
+        assert series.times.size == series.values.size <= 100_000
+        assert (series.times[1:] > series.times[:-1]).all()

@@ -49,6 +49,8 @@ def test_a_secret_is_not_repeated():
         ("WEBHOOK_ENABLED", "maybe"),
         ("WEBHOOK_ALLOWED_NETWORKS", "10.0.0.0/40"),
         ("SECRET_KEY", "short"),
+        ("HEARTBEAT_OUTAGE", "4s"),
+        ("ENTRIES_BACKLOG", "64MiB"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(name, text):

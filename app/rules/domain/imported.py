@@ -24,11 +24,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """A rule that can be used."""
+    """A rule that can be used; `severity_label` is the label that became its severity, as it was written."""
 
     id: str
     place: Place
     definition: Definition
+    severity_label: str | None = None
 
 
 @dataclass(frozen=True)

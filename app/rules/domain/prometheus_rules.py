@@ -34,7 +34,7 @@ def read_groups(document: object, datasource: str | None = None) -> Imported:
     taken: set[str] = set()
     for place, group, rule in _each(groups):
         try:
-            definition, severity_note = _definition(group, rule, datasource)
+            definition, severity_label, severity_note = _definition(group, rule, datasource)
             key = (definition.name, definition.query, *sorted(definition.alert_labels.items()), definition.severity)
             if key in seen:
                 raise ValueError(f"the same alert, query and labels stand at index {seen[key]}; remove one of them")
@@ -44,7 +44,7 @@ def read_groups(document: object, datasource: str | None = None) -> Imported:
         seen[key] = place.index
         rule_id = stable_id((place.group, definition.name), taken)
         taken.add(rule_id)
-        rules.append(Found(rule_id, place, definition))
+        rules.append(Found(rule_id, place, definition, severity_label))
         if severity_note:
             notes.append(Note(rule_id, "severity", severity_note))
         notes += [Note(rule_id, "interval", text) for text in _not_taken_over(group)]
@@ -76,8 +76,10 @@ def _each(groups: list[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], Any]]:
             index += 1
 
 
-def _definition(group: Mapping[Any, Any], rule: object, datasource: str | None) -> tuple[Definition, str]:
-    """The rule, and what there is to say of its severity; ValueError with the mend."""
+def _definition(
+    group: Mapping[Any, Any], rule: object, datasource: str | None
+) -> tuple[Definition, str | None, str | None]:
+    """The rule, the label that became its severity, and what there is to say of that; ValueError with the mend."""
     if not _text(group.get("name")):
         raise ValueError("the group has no name; write name: and then its rules")
     if not isinstance(rule, Mapping):
@@ -95,10 +97,11 @@ def _definition(group: Mapping[Any, Any], rule: object, datasource: str | None) 
         raise ValueError(f"expr: {error}") from None
     labels = {**_texts(group, "labels"), **_texts(rule, "labels")}
     annotations = _texts(rule, "annotations")
+    written = labels.get("severity")
     severity, note = _severity(labels)
     service, url = labels.get("service", ""), annotations.get("runbook_url", "")
     plain = (text for text in (annotations.get("description", ""), annotations.get("summary", "")) if _is_plain(text))
-    return Definition(
+    definition = Definition(
         name=name,
         severity=severity,
         source=Source.PROMETHEUS,
@@ -112,11 +115,12 @@ def _definition(group: Mapping[Any, Any], rule: object, datasource: str | None) 
         runbook_url=url if _is_link(url) else None,
         alert_labels=labels,
         annotations=annotations,
-    ), note
+    )
+    return definition, None if note else written, note
 
 
-def _severity(labels: dict[str, str]) -> tuple[Severity, str]:
-    """The severity that the labels name, which is taken out of them, and what there is to say of it."""
+def _severity(labels: dict[str, str]) -> tuple[Severity, str | None]:
+    """The severity that the labels name, which is taken out of them, or an assumed one and a note on that."""
     text = labels.get("severity", "")
     try:
         severity = parse_severity(text)
@@ -126,7 +130,7 @@ def _severity(labels: dict[str, str]) -> tuple[Severity, str]:
         kind = "is a template" if "{{" in text else "is none of ours"
         return Severity.MEDIUM, f'the label severity "{text[:50]}" {kind}, so MEDIUM is assumed; {error}'
     del labels["severity"]
-    return severity, ""
+    return severity, None
 
 
 def _texts(owner: Mapping[Any, Any], field: str) -> dict[str, str]:

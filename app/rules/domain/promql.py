@@ -16,6 +16,7 @@ from app.rules.domain.rule import Aggregation, NoData, Operator, Source
 LOOKBACK = timedelta(minutes=5)
 _MAX_OPERATIONS = 300  # the parser follows the nesting on the C stack, and ends the process where that is used up
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`|#[^\n]*', re.DOTALL)
+_SELECTOR = re.compile(r"\{[^{}]*\}")
 _OPERATION = re.compile(r"[(\[{+\-*/%^<>=!:]|\b(?:and|or|unless|atan2)\b", re.IGNORECASE)
 _OPERATORS = {
     ">": Operator.GREATER_THAN,
@@ -67,7 +68,7 @@ def check_query(query: str) -> None:
 
 
 def _parsed(query: str) -> promql.Expr:
-    n_operations = len(_OPERATION.findall(_QUOTED.sub('""', query)))
+    n_operations = len(_OPERATION.findall(_SELECTOR.sub(" ", _QUOTED.sub(" ", query))))
     if n_operations > _MAX_OPERATIONS:
         raise ValueError(f"the query has more than {_MAX_OPERATIONS} operations; record parts of it as series")
     try:
@@ -224,6 +225,22 @@ def _matcher(one: promql.Matcher) -> str:
     except ValueError as error:
         raise _Other(str(error)) from None
     return text
+
+
+def series_named(text: str) -> tuple[str, dict[str, str]]:
+    """Metric and labels of a series like `up{job="a"}`; ValueError with the mend when the text names none."""
+    selector = _parsed(text)
+    mend = 'name a series like up{job="a"}'
+    if not isinstance(selector, promql.VectorSelector) or selector.offset or selector.at is not None:
+        raise ValueError(f'"{text[:100]}" is no series; {mend}')
+    matchers = selector.matchers.matchers
+    if selector.matchers.or_matchers or any(one.op != promql.MatchOp.Equal for one in matchers):
+        raise ValueError(f'"{text[:100]}" selects series by more than =; {mend}')
+    labels = {one.name: one.value for one in matchers if one.value}
+    metric = labels.pop("__name__", selector.name or "")
+    if not metric:
+        raise ValueError(f'"{text[:100]}" has no metric; {mend}')
+    return metric, labels
 
 
 def asks_for_absence(query: str) -> bool:

@@ -41,6 +41,19 @@ class RuleOut(RuleFields):
     )
 
 
+class Advice(ma.Schema):
+    """A field to think of, why, and what to do."""
+
+    field = ma.fields.String()
+    message = ma.fields.String()
+
+
+class RuleAdvised(RuleOut):
+    """A rule, how its evaluation goes, and what there is to think of."""
+
+    advice = ma.fields.List(ma.fields.Nested(Advice))
+
+
 class RulePage(ma.Schema):
     """A page of rules."""
 

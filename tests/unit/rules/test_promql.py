@@ -20,6 +20,7 @@ LAST = {"source": Source.METRIC, "labels": (), "aggregation": Aggregation.LAST, 
         'absent(up{job="a"})',
         'x{path="' + "(" * 1000 + '"} > 1',
         "vector(1)",
+        "x{" + ",".join(f'a{number}="b"' for number in range(1000)) + "} > 1",
     ],
 )
 def test_a_query_can_be_read(query):

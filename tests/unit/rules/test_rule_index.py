@@ -1,5 +1,6 @@
 """Which rules a series that has just sent makes due."""
 
+from app.rules.domain.rule import Source
 from app.rules.domain.selection import RuleIndex
 from app.telemetry.domain import Series
 from tests.unit.rules.making import rule
@@ -33,3 +34,9 @@ def test_many_series_make_due_what_any_of_them_does():
 
 def test_a_metric_without_rules_makes_nothing_due():
     assert INDEX.due([Series.of("nobody.asks", {})]) == set()
+
+
+def test_a_rule_that_counts_is_due_when_its_own_series_has_a_sample():
+    counting = rule(id="logs", metric="", source=Source.LOG, labels={"host": "a"}, group_by=("zone",))
+    index = RuleIndex([counting, rule(id="metric", metric="")])
+    assert index.due([Series.of(counting.series_metric, {"zone": "1"})]) == {"logs"}

@@ -55,6 +55,7 @@ def rendered(text, value=0.5, labels=LABELS, **more):
         ('{{ match "^web" $labels.instance }}', "true"),
         ('{{ reReplaceAll "(.*):(.*)" "$2 of ${1}" $labels.instance }}', "9100 of web-1.example.org"),
         ('{{ reReplaceAll "x*" "-" "abxc" }}', "-a-b-c-"),
+        ('{{ reReplaceAll "(?P<n>a)(x)?" "<$n$2$$1$9>" "ab" }}', "<a$1>b"),
         ("{{ stripPort $labels.instance }} {{ stripDomain $labels.instance }}", "web-1.example.org web-1:9100"),
         ('{{ stripPort "[::1]:80" }} {{ stripPort "::1" }} {{ stripDomain "10.0.0.1:80" }}', "::1 ::1 10.0.0.1:80"),
         ('{{ urlquery "a b&c" }} {{ html "<a>\'" }} {{ safeHtml "<a>" }}', "a+b%26c &lt;a&gt;&#39; <a>"),
@@ -95,7 +96,7 @@ def test_a_value_is_printed_as_go_prints_it(value, expected):
         ),
         *(
             ("humanizeDuration", value, text)
-            for value, text in ((0.0, "0s"), (1.0, "1s"), (60.0, "1m 0s"), (86400.0, "1d 0h 0m 0s"))
+            for value, text in ((0.0, "0s"), (-0.0, "-0s"), (1.0, "1s"), (60.0, "1m 0s"), (86400.0, "1d 0h 0m 0s"))
         ),
         *(
             ("humanizeDuration", value, text)
@@ -219,6 +220,7 @@ def test_what_fails_while_it_is_made_stands_in_the_text(text, reason):
         ("{{ %s }}" % ("(" * 100), "nests deeper than 50 levels"),
         ("{{ if true }}" * 100, "nests deeper than 50 levels"),
         ("{{ 3.x }}", "this is no number"),
+        ("{{ $value }}" * 1000, "a template has at most 10000 characters"),
     ],
 )
 def test_a_template_that_cannot_be_read_names_the_place_and_the_mend(text, message):
@@ -234,6 +236,7 @@ def test_a_template_that_cannot_be_read_names_the_place_and_the_mend(text, messa
         "{{ range $labels }}" * 4 + "x" + "{{ end }}" * 4,
         '{{ $x := printf "%9999d" 1 }}{{ reReplaceAll "" $x $x }}',
         '{{ $x := printf "%9999d" 1 }}{{ $x }}{{ $x }}',
+        '{{ range $labels }}{{ range $labels }}{{ $x := reReplaceAll "x" "y" . }}{{ end }}{{ end }}',
         '{{ printf "%9000d" 1 | urlquery | urlquery }}',
     ],
 )

@@ -37,6 +37,7 @@ def test_accepted(changes):
         ({"metric": ""}, "metric", "1 to 256"),
         ({"metric": "x" * 257}, "metric", "1 to 256"),
         ({"metric": "a\x00"}, "metric", "U+0000"),
+        ({"metric": "rule:high_cpu_usage:0"}, "metric", "begin with rule: are the system's own"),
         ({"value": math.nan}, "value", "finite"),
         ({"value": math.inf}, "value", "finite"),
         ({"at": NOW + timedelta(minutes=1, milliseconds=1)}, "timestamp", "more than 1m in the future"),

@@ -11,12 +11,12 @@ from urllib.parse import quote_plus
 
 from app.core.labels import compile_pattern
 from app.rules.domain.durations import parse_prometheus_duration
-from app.rules.domain.templates.printing import Failed, bounded, float_text, printf, sprint, text_of, type_of
+from app.rules.domain.templates.printing import MAX_TEXT, Failed, bounded, float_text, printf, sprint, text_of, type_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GREAT = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
-_REFERENCE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})")
+_REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 def number_of(value: Any) -> float:
@@ -73,7 +73,7 @@ def humanize_duration(value: Any) -> str:
     if not math.isfinite(number):
         return _four(number)
     if number == 0:
-        return "0s"
+        return f"{_four(number)}s"
     if abs(number) < 1:
         scaled, prefix = _scaled(number, _SMALL, 0.001)
         return f"{_four(scaled)}{prefix}s"
@@ -125,25 +125,31 @@ def match(pattern: str, text: str) -> bool:
 def replace_all(pattern: str, replacement: str, text: str) -> str:
     """The text with every match replaced; `$1` and `${name}` in the replacement stand for groups."""
     compiled = _compiled(pattern)
+    numbers = {**{str(number): number for number in range(compiled.groups + 1)}, **compiled.groupindex}
+    parts = _expansion(replacement, numbers)
     out, position, length, previous = [], 0, 0, -1
     for found in compiled.finditer(text):
         if found.start() == found.end() == previous:
             continue  # as Go: an empty match that touches the one before counts for nothing
-        groups = {str(number): group for number, group in enumerate((found.group(0), *found.groups()))}
-        groups.update(found.groupdict())
-        fitted = _REFERENCE.sub(lambda ref, groups=groups: _referred(ref, groups), replacement)  # type: ignore[misc]
-        out += [text[position : found.start()], fitted]
-        length += found.start() - position + len(fitted)
-        if length > len(text) + 10_000:
-            break  # the joined text is refused below
-        position, previous = found.end(), found.end()
+        out.append(text[position : found.start()])
+        for part in parts:
+            out.append(part if isinstance(part, str) else found.group(part) or "")
+            length += len(out[-1])
+        if length > len(text) + MAX_TEXT:
+            break  # what it comes to is refused below
+        position = previous = found.end()
     return bounded("".join([*out, text[position:]]))
 
 
-def _referred(reference: "re.Match[str]", groups: Mapping[str, str | None]) -> str:
-    if reference[0] == "$$":
-        return "$"
-    return groups.get(reference[1] or reference[2]) or ""
+def _expansion(replacement: str, numbers: Mapping[str, int]) -> list[str | int]:
+    """The replacement as texts and numbers of groups; a group that there is not is the empty text."""
+    parts: list[str | int] = []
+    position = 0
+    for found in _REFERENCE.finditer(replacement):
+        parts.append(replacement[position : found.start()])
+        parts.append("$" if found[1] else numbers.get(found[2] or found[3], ""))
+        position = found.end()
+    return [part for part in (*parts, replacement[position:]) if part != ""]
 
 
 def _compiled(pattern: str) -> Any:

@@ -24,6 +24,8 @@ from app.rules.domain.templates.tree import (
 MAX_OUTPUT = MAX_TEXT
 _MAX_STEPS = 5000
 _STEPS_OF_PATTERNS = 25  # a regular expression is compiled at every call
+_CHARACTERS_A_STEP = 5  # as many are searched, and perhaps replaced, in the time of a step
+_MAX_SOURCE = 10_000
 _PATTERNS = ("match", "reReplaceAll")
 
 
@@ -67,6 +69,8 @@ def parse_template(text: str) -> Template:
     """The template that the text is; ValueError names the place and the mend when it is none."""
     if "{{" not in text:
         return Template(text, (Text(text),))
+    if len(text) > _MAX_SOURCE:
+        raise ValueError(f"a template has at most {_MAX_SOURCE} characters; there are {len(text)}")
     return Template(text, parse(text, (*FUNCTIONS, *LAZY)))
 
 
@@ -144,8 +148,11 @@ class _Run:
             return self.operand(first, dot)
         if first.name in LAZY:
             return self.chosen(first.name, rest, dot, piped)
-        self.step(_STEPS_OF_PATTERNS if first.name in _PATTERNS else 0)
-        return call(first.name, [*(self.operand(one, dot) for one in rest), *piped])
+        values = [*(self.operand(one, dot) for one in rest), *piped]
+        if first.name in _PATTERNS:
+            n_characters = sum(len(value) for value in values if isinstance(value, str))
+            self.step(_STEPS_OF_PATTERNS + n_characters // _CHARACTERS_A_STEP)
+        return call(first.name, values)
 
     def chosen(self, name: str, rest: list[Operand], dot: Any, piped: list[Any]) -> Any:
         """The first argument that settles `and` or `or`, else the last."""

@@ -1,0 +1,1 @@
+"""Heartbeats: dead-man switches, which open an alert when nothing comes."""

@@ -41,6 +41,7 @@ def trial(api: Api, body: Mapping[str, Any], *, key: str, on_threshold: Callable
     if said:
         blocks["said"] = parts.without_values(said)
     if found is not None:
+        blocks["failures"] = parts.failures(found)
         blocks["chart"] = parts.trial_chart(found, body)
         blocks["fired"] = parts.fired_list(found, now)
     view(blocks, key=f"{key}_trial", now=now)

@@ -145,9 +145,9 @@ def pages(query: Mapping[str, str], next_cursor: str | None, n_shown: int) -> Ma
         links.append(Markup('<a class="button" href="/?{}" data-open="{}">Next page</a>').format(after, next_cursor))
     if not links:
         return None
-    return Markup('<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>').format(
-        counted(n_shown, "rule"), joined(links)
-    )
+    return Markup(
+        '<div class="pages"><span>{} on this page, newest first</span><div class="acts">{}</div></div>'
+    ).format(counted(n_shown, "rule"), joined(links))
 
 
 def _noise(noise: Mapping[str, Any] | None) -> Markup | str:

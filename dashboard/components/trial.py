@@ -27,16 +27,17 @@ _MOST_ALERTS = 8
 
 def sentence(found: Mapping[str, Any], window: str) -> Markup:
     """How often it would have fired, like "7 times in the last day (3 flaps)", and on how much that rests."""
-    n_alerts, n_flaps = int(found.get("n_alerts") or 0), int(found.get("n_flaps") or 0)
-    fired = f"This would have fired {times(n_alerts)} in {SPANS.get(window, window)}"
-    if n_alerts == 0:
+    n_flaps = int(found.get("n_flaps") or 0)
+    n_fired = int(found.get("n_alerts") or 0) + n_flaps
+    fired = f"This would have fired {times(n_fired)} in {SPANS.get(window, window)}"
+    if n_fired == 0:
         fired = f"This would not have fired in {SPANS.get(window, window)}"
     flaps = f" ({counted(n_flaps, 'flap')})" if n_flaps else ""
     rests = [f"{counted(int(found.get('n_samples') or 0), 'sample')} of {int(found.get('n_series') or 0):,} series"]
-    if n_alerts:
+    if n_fired:
         rests.insert(0, f"Firing for {duration(found.get('firing_s'))} altogether")
     return Markup('<p class="verdict {}"><b>{}{}.</b><small>{}.</small></p>').format(
-        "noisy" if n_alerts else "", fired, flaps, ", over ".join(rests) if n_alerts else f"Over {rests[0]}"
+        "noisy" if n_fired else "", fired, flaps, ", over ".join(rests) if n_fired else f"Over {rests[0]}"
     )
 
 
@@ -82,7 +83,7 @@ def fired_list(found: Mapping[str, Any], now: datetime) -> Markup:
     ]
     if not lines:
         return Markup("")
-    n_more = int(found.get("n_alerts") or 0) - len(lines)
+    n_more = int(found.get("n_alerts") or 0) + int(found.get("n_flaps") or 0) - len(lines)
     more = Markup('<p class="hint">and {} more before these</p>').format(n_more) if n_more > 0 else ""
     return Markup('<ol class="timeline fired">{}</ol>{}').format(joined(lines), more)
 
@@ -109,6 +110,16 @@ def slider_value(rule: Mapping[str, Any], low: float, high: float, step: float) 
         pair = limits if len(limits) == 2 else [low, high]
         return min(max(pair[0], low), high), min(max(pair[1], low), high)
     return min(max(limits[0], low), high) if limits else high - step
+
+
+def failures(found: Mapping[str, Any]) -> Markup:
+    """Why the rule could not be evaluated at times; nothing when it always could."""
+    listed = [Markup("<p>{}</p>").format(message) for message in (found.get("failures") or [])[:3]]
+    return (
+        Markup('<div class="notice"><h2>It could not always be evaluated</h2>{}</div>').format(joined(listed))
+        if listed
+        else Markup("")
+    )
 
 
 def without_values(message: str) -> Markup:

@@ -75,7 +75,7 @@ def _turn_page() -> None:
 
 
 def _filters() -> dict[str, str | None]:
-    """The filters as the API takes them; each stands in the URL."""
+    """The filters as the API takes them; each stands in the URL, under a name that the overview has not."""
     with st.container(horizontal=True, vertical_alignment="center", key="rule_filters"):
         health = st.segmented_control(
             "Health",
@@ -89,12 +89,12 @@ def _filters() -> dict[str, str | None]:
             label_visibility="collapsed",
             width="content",
         )
-        severity = _choice("severity", "Any severity", {one: word(one) for one in SEVERITIES})
+        severity = _choice("of_severity", "Any severity", {one: word(one) for one in SEVERITIES})
         source = _choice("source", "Any source", SOURCES)
         enabled = _choice("enabled", "On and off", {"true": "Switched on", "false": "Switched off"})
         text = st.text_input(
             "Search",
-            key="q",
+            key="find",
             bind="query-params",
             on_change=_to_first_page,
             placeholder="Search name, id, metric",
@@ -145,6 +145,6 @@ def _on_send(key: str) -> None:
     if sent.get("first"):
         st.session_state["rules_after"] = ""
     if sent.get("clear"):
-        st.session_state.update(health="all", severity=None, source=None, enabled=None, q="", rules_after="")
+        st.session_state.update(health="all", of_severity=None, source=None, enabled=None, find="", rules_after="")
     if sent.get("go"):
         plan_step(sent["go"])

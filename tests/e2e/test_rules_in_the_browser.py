@@ -117,21 +117,21 @@ def test_filters_of_rules_stand_in_the_url(browser, calm_system):
     choose(page, "Any severity", "Info")
     expect(page.get_by_role("article")).to_have_count(1)
     expect(rule_row(page, "Needle two")).to_be_visible()
-    assert {"page=rules", "q=Needle", "severity=Info"} <= set(page.url.split("?")[1].split("&"))
+    assert {"page=rules", "find=Needle", "of_severity=Info"} <= set(page.url.split("?")[1].split("&"))
 
     page.reload()
     expect(page.get_by_role("article")).to_have_count(1)
     search.fill("nothing-like-it")
     search.press("Enter")
     expect(page.get_by_role("heading", name="No rule matches")).to_be_visible()
-    page.get_by_role("link", name="Clear the filters").click()
+    page.get_by_role("button", name="Clear the filters").click()
     expect(rule_row(page, "Needle one")).to_be_visible()
 
 
 def test_more_than_fifty_rules_are_paged_through(browser, calm_system):
     for n in range(51):
         make_rule(calm_system, name=f"Paged {n:02}")
-    page = visit(browser, calm_system, "/?page=rules&q=Paged")
+    page = visit(browser, calm_system, "/?page=rules&find=Paged")
     expect(page.get_by_role("article")).to_have_count(50)
     page.get_by_role("link", name="Next page").click()
     expect(page.get_by_role("article")).to_have_count(1)

@@ -36,7 +36,8 @@ _BLANK: dict[str, Any] = {
 
 def draft_of(rule: Mapping[str, Any]) -> Draft:
     """The form of a rule; what the rule does not say is blank or the default."""
-    rule = {**_BLANK, **{name: value for name, value in rule.items() if value is not None}}
+    # No operator is a choice, that of a query whose every result is firing; other nulls are what was left out.
+    rule = {**_BLANK, **{name: value for name, value in rule.items() if value is not None or name == "operator"}}
     limit, group_by = rule.get("threshold"), rule.get("group_by")
     low, high = limit if isinstance(limit, list | tuple) and len(limit) == 2 else (None, None)
     return {
@@ -44,7 +45,7 @@ def draft_of(rule: Mapping[str, Any]) -> Draft:
         **{name: list(rule.get(name) or []) for name in _NAMES},
         **{name: rule[name] for name in ("severity", "source", "aggregation", "no_data", "correlation", "enabled")},
         "id": "",
-        "operator": rule.get("operator") if "operator" in rule else None,
+        "operator": rule["operator"],
         "threshold": number_text(limit) if low is None else "",
         "low": number_text(low),
         "high": number_text(high),
@@ -63,8 +64,8 @@ def draft_of(rule: Mapping[str, Any]) -> Draft:
 def body_of(draft: Mapping[str, Any], original: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The definition that a form holds, as the API takes it; fields of other sources and operators are emptied.
 
-    What cannot be read as a number stays the text that it is, so that the API says at which field. A selector that was
-    not touched stays as `original` has it: another writing of the same labels would be another condition.
+    What cannot be read as a number stays the text that it is, so that the API says at which field. What was not touched
+    stays as `original` has it: another writing of the same labels would be another condition.
     """
     source, operator = draft["source"], draft["operator"] or None
     own = _OF_SOURCE[source]
@@ -87,8 +88,7 @@ def body_of(draft: Mapping[str, Any], original: Mapping[str, Any] | None = None)
         "min_samples": _whole(draft["min_samples"]),
         "labels": {} if source == "prometheus" else _labels(draft["labels"], original),
         "group_by": None if source == "prometheus" else _group_by(draft),
-        "annotations": pairs_of(draft["annotations"]),
-        "alert_labels": pairs_of(draft["alert_labels"]),
+        **{name: _pairs(draft[name], (original or {}).get(name)) for name in ("annotations", "alert_labels")},
     }
     if not original and draft["id"].strip():
         body["id"] = draft["id"].strip()
@@ -126,7 +126,7 @@ def pairs_text(pairs: Mapping[str, Any]) -> str:
 def pairs_of(text: str) -> dict[str, str]:
     """The names and texts in such lines; a line without a colon is a name without a text."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         name, _, rest = line.partition(":")
         if name.strip():
             found[name.strip()] = _unquoted(rest.strip())
@@ -149,6 +149,10 @@ def _labels(texts: list[str], original: Mapping[str, Any] | None) -> Any:
     return list(texts)
 
 
+def _pairs(text: str, original: Mapping[str, str] | None) -> Mapping[str, str]:
+    return original if original and text == pairs_text(original) else pairs_of(text)
+
+
 def _group_by(draft: Mapping[str, Any]) -> list[str] | None:
     return None if draft["grouping"] == EACH else list(draft["group_by"]) if draft["grouping"] == BY else []
 
@@ -163,7 +167,7 @@ def _text_or_none(text: str | None) -> str | None:
 
 
 def _one_line(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False) if text != text.strip() or "\n" in text or text[:1] == '"' else text
+    return json.dumps(text) if text != text.strip() or not text.isprintable() or text[:1] == '"' else text
 
 
 def _unquoted(text: str) -> str:

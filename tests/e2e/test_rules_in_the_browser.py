@@ -339,7 +339,7 @@ def test_hostile_and_long_names_are_harmless_and_every_page_fits(browser, calm_s
         metric="a.very.long.name.of.a.metric." + "x" * 120,
         annotations={"summary": HOSTILE},
     )
-    push(calm_system, rule["metric"], 1, 2, **{"host": HOSTILE, "path": "/very/long" * 20})
+    push(calm_system, rule["metric"], 1, 2, host=HOSTILE, path="/very/long" * 20)
     page = browser.new_context(viewport=size).new_page()
     fetched, errors = [], []
     page.on("request", lambda request: fetched.append(request.url))

@@ -128,10 +128,14 @@ def get(api: Api, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
     return call(api, "GET", path, params=list(query))
 
 
-def call(api: Api, method: str, path: str, **kwargs: Any) -> Any:
-    """The JSON that a call answers, None when it answers nothing; ApiDown or Refused when it fails."""
+def call(api: Api, method: str, path: str, *, kind: str = "application/json", **kwargs: Any) -> Any:
+    """The JSON that a call answers, None when it answers nothing; ApiDown or Refused when it fails.
+
+    `kind` is the media type of a body that is given as `content`.
+    """
     try:
-        answer = api.http.request(method, path, headers=headers_for(api.token), **kwargs)
+        headers = headers_for(api.token) | {"Content-Type": kind}
+        answer = api.http.request(method, path, headers=headers, **kwargs)
     except httpx.TransportError as error:
         raise ApiDown(_reason(error)) from error
     if answer.status_code >= 500:

@@ -86,7 +86,9 @@ def lint(api: Api, body: Mapping[str, Any]) -> list[dict[str, str]]:
 def import_rules(api: Api, text: str, *, form: str, dry_run: bool) -> dict[str, Any]:
     """What becomes, or with `dry_run` would become, of a file of rules; `form` is native or prometheus."""
     query = {"format": form, "dry_run": str(dry_run).lower()}
-    answer = call(api, "POST", "/rules/import", params=query, content=text.encode(), timeout=_LONG_S)
+    # JSON is YAML as well.
+    kind = "application/yaml"
+    answer = call(api, "POST", "/rules/import", kind=kind, params=query, content=text.encode(), timeout=_LONG_S)
     return cast(dict[str, Any], answer)
 
 

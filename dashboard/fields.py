@@ -18,8 +18,9 @@ def value(name: str) -> Any:
 
 
 def said(name: str) -> None:
-    """What the API said of a field."""
-    if message := st.session_state["form_errors"].get(name):
+    """What the API said of a field, until it holds something else."""
+    message = st.session_state["form_errors"].get(name)
+    if message and st.session_state["form_tried"].get(name) == st.session_state.get(key(name)):
         st.html(Markup('<p class="field-error" role="alert">{}</p>').format(message))
 
 

@@ -103,7 +103,12 @@ def _begin(api: Api) -> tuple[rules.Rule | None, Markup | None]:
         draft.update({"low": low, "high": high} if high else {"threshold": given})
     st.session_state.update({fields.key(name): value for name, value in draft.items()})
     st.session_state.update(
-        draft_of=address, draft_original=original, draft_names=list(draft), form_errors={}, form_failed=""
+        draft_of=address,
+        draft_original=original,
+        draft_names=list(draft),
+        form_errors={},
+        form_failed="",
+        form_tried={},
     )
     return original, None
 
@@ -124,7 +129,7 @@ def _draft() -> drafts.Draft:
 def _save(api: Api, original: rules.Rule | None) -> None:
     """Create or change; a callback. What the API refuses is shown at its fields."""
     body = drafts.body_of(_draft(), original)
-    st.session_state.update(form_errors={}, form_failed="")
+    st.session_state.update(form_errors={}, form_failed="", form_tried=_draft())
     try:
         if original is None:
             given = {name: value for name, value in body.items() if value not in (None, "", [], {})}

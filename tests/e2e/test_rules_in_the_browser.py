@@ -153,6 +153,8 @@ def test_a_rule_is_made_in_the_form_and_what_the_api_refuses_is_said_at_the_fiel
     expect(threshold).to_have_value("many")
 
     threshold.fill("7.5")
+    threshold.press("Enter")
+    expect(page.get_by_text("use a number")).to_have_count(0)
     page.get_by_role("button", name="Create the rule").click()
     expect(page.get_by_role("heading", name="Made in the form")).to_be_visible()
     expect(page.get_by_text("avg of form.queue over 5m above 7.5")).to_be_visible()

@@ -5,7 +5,7 @@ import structlog
 from app.core.clock import monotonic
 from app.core.runtime import Runtime
 from app.rules import store as rule_store
-from app.telemetry import store as entry_store
+from app.telemetry import backlog
 
 _REQUESTS = 10  # whose entries are counted at once
 _LONGEST_S = 1.0  # rules are evaluated in between
@@ -19,18 +19,18 @@ def count(runtime: Runtime) -> int:
     a worker that is killed loses none and counts none twice.
     """
     redis, settings = runtime.redis, runtime.settings
-    if not entry_store.entries_wait(redis):
+    if not backlog.any_wait(redis):
         return 0
     with runtime.reading() as session:  # first, so that nothing is taken while the database is away
         index = rule_store.index(session).of_entries
     n_counted, stop_at = 0, monotonic() + _LONGEST_S
-    while (taken := entry_store.take_entries(redis, _REQUESTS)).ids:
+    while (taken := backlog.take(redis, _REQUESTS)).ids:
         try:
             samples = index.counted(taken.entries)
         except Exception:  # poison isolation: they come up again, and meanwhile the rules that are due are evaluated
             log.exception("entries not counted", ids=[id_.decode() for id_ in taken.ids])
             break
-        if entry_store.finish_entries(redis, taken, samples, settings.retention_samples):
+        if backlog.finish(redis, taken, samples, settings.retention_samples):
             n_counted += len(taken.entries)
         if monotonic() > stop_at:
             runtime.queue.nudge("evaluation")

@@ -12,7 +12,7 @@ import orjson
 
 from app.core.errors import Invalid
 from app.rules.domain.rule import Rule, Source
-from app.telemetry.domain import Series, Windows, in_order, milliseconds, moment_of, windows_of
+from app.telemetry.domain import RULE_SERIES, Series, Windows, in_order, milliseconds, moment_of, windows_of
 
 TIME_COLUMNS = ("timestamp", "time", "ts", "date", "datetime")
 _MILLISECONDS_SINCE = 1e11  # a number beyond counts milliseconds: as seconds it would be the year 5138
@@ -71,7 +71,11 @@ def windows_of_points(rule: Rule, points: Iterable[Point]) -> Windows:
         times.append(at_ms)
         values.append(value)
     chosen = [one for one in by_series if all(matcher.matches(one.labels) for matcher in rule.wanted.matchers)]
-    parts = [in_order(np.array(by_series[one][0], np.int64), np.array(by_series[one][1])) for one in chosen]
+    counted = rule.series_metric.startswith(RULE_SERIES)
+    parts = [
+        in_order(np.array(by_series[one][0], np.int64), np.array(by_series[one][1]), distinct=not counted)
+        for one in chosen
+    ]
     last = max((int(times[-1]) for times, _ in parts), default=0)
     return windows_of(moment_of(last), chosen, parts)
 

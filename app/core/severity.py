@@ -19,7 +19,14 @@ class Severity(StrEnum):
 
 
 #: Levels of log entries from the least to the worst, with the names that logging libraries use for the same.
-_LEVELS = (("trace",), ("debug",), ("info", "information"), ("notice",), ("warning", "warn"), ("error", "err", "severe"))
+_LEVELS = (
+    ("trace",),
+    ("debug",),
+    ("info", "information"),
+    ("notice",),
+    ("warning", "warn"),
+    ("error", "err", "severe"),
+)
 _WORST = (("critical", "crit", "fatal"), ("alert",), ("emergency", "emerg", "panic"))
 SEVERITIES_OF_LOGS: dict[str, int] = {name: rank for rank, names in enumerate((*_LEVELS, *_WORST)) for name in names}
 _RANKS = {severity: rank for rank, severity in enumerate(reversed(Severity))}

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from app.core.errors import Unavailable
 from app.core.labels import Matcher
 from app.settings import Settings
-from app.telemetry import store
+from app.telemetry import backlog, store
 from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
     Entry,
@@ -93,7 +93,7 @@ def receive_entries(redis: Redis, entries: Sequence[Entry], now: datetime, setti
             rejected[position] = problems
         else:
             accepted.append(entry)
-    if accepted and not store.keep_entries(redis, accepted, settings.entries_backlog):
+    if accepted and not backlog.keep(redis, accepted, settings.entries_backlog):
         raise Unavailable(
             "too many log entries and events wait to be counted; nothing was kept of this request, send it again later"
         )

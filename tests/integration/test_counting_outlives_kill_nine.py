@@ -11,7 +11,7 @@ from app import counting
 from app.core.clock import utcnow
 from app.rules import service as rules
 from app.rules.domain.rule import Aggregation, Source
-from app.telemetry import service, store
+from app.telemetry import backlog, service
 from app.telemetry.domain import EventEntry
 from tests.conditions import eventually
 from tests.unit.rules.making import definition
@@ -52,7 +52,7 @@ def test_every_entry_counts_once_whenever_workers_are_killed(runtime, worker):
     with runtime.transaction() as session:
         rule = rules.create_rule(session, every, "every", now, runtime.settings).rule
     for n in range(REQUESTS):
-        assert store.keep_entries(redis, [EventEntry(now, "tick", {}, float(n))] * A_REQUEST, 10**9)
+        assert backlog.keep(redis, [EventEntry(now, "tick", {}, float(n))] * A_REQUEST, 10**9)
     for left in (240, 160, 80):
         process = worker()
         eventually(lambda left=left: redis.xlen(STREAM) <= left, every=0.001, what="the worker to count")

@@ -10,7 +10,7 @@ from app.core.clock import utcnow
 from app.rules import service as rules
 from app.rules import store as rule_store
 from app.rules.domain.rule import Aggregation, Source
-from app.telemetry import service, store
+from app.telemetry import backlog, service
 from app.telemetry.domain import LogEntry
 from app.web import create_app
 from tests.integration.conftest import settings_for
@@ -122,7 +122,7 @@ def test_without_rules_entries_are_forgotten(runtime, send):
 def test_what_a_killed_worker_took_is_counted_once_by_another(runtime, make, send):
     rule = make("every", source=Source.EVENT, type="tick")
     send("events", {"type": "tick"}, {"type": "tick"})
-    store.take_entries(runtime.redis, 10)  # and is killed
+    backlog.take(runtime.redis, 10)  # and is killed
     send("events", {"type": "tick"})
     assert counting.count(runtime) == 1
     assert values(runtime, rule) == {(): [1.0]}
@@ -135,16 +135,16 @@ def test_what_a_killed_worker_took_is_counted_once_by_another(runtime, make, sen
 def test_a_worker_that_was_only_slow_does_not_count_again_what_was_taken_over(runtime, other_runtime, make, send):
     rule = make("every", source=Source.EVENT, type="tick")
     send("events", {"type": "tick"})
-    slow = store.take_entries(runtime.redis, 10)
+    slow = backlog.take(runtime.redis, 10)
     orphan(runtime)
-    taken_over = store.take_entries(other_runtime.redis, 10)
+    taken_over = backlog.take(other_runtime.redis, 10)
     assert taken_over.ids == slow.ids
     with runtime.reading() as session:
         samples = rule_store.index(session).of_entries.counted(slow.entries)
     kept = runtime.settings.retention_samples
-    assert not store.finish_entries(runtime.redis, slow, samples, kept)
-    assert store.finish_entries(other_runtime.redis, taken_over, samples, kept)
-    assert not store.finish_entries(runtime.redis, slow, samples, kept)
+    assert not backlog.finish(runtime.redis, slow, samples, kept)
+    assert backlog.finish(other_runtime.redis, taken_over, samples, kept)
+    assert not backlog.finish(runtime.redis, slow, samples, kept)
     assert values(runtime, rule) == {(): [1.0]}
 
 
@@ -152,19 +152,19 @@ def test_two_workers_count_every_entry_once(runtime, other_runtime, make, send):
     rule = make("every", source=Source.EVENT, type="tick")
     for _ in range(12):
         send("events", {"type": "tick"})
-    first, second = (store.take_entries(one.redis, 6) for one in (runtime, other_runtime))
+    first, second = (backlog.take(one.redis, 6) for one in (runtime, other_runtime))
     assert not set(first.ids) & set(second.ids)
     with runtime.reading() as session:
         index = rule_store.index(session).of_entries
     for taken, one in ((first, runtime), (second, other_runtime)):
-        assert store.finish_entries(one.redis, taken, index.counted(taken.entries), MINUTE)
+        assert backlog.finish(one.redis, taken, index.counted(taken.entries), MINUTE)
     assert values(runtime, rule) == {(): [1.0] * 12}
 
 
 def test_what_no_worker_finishes_is_given_up_in_the_end(runtime, make, send):
     rule = make("every", source=Source.EVENT, type="tick")
     send("events", {"type": "tick"})
-    store.take_entries(runtime.redis, 10)
+    backlog.take(runtime.redis, 10)
     orphan(runtime, times_delivered=10)
     send("events", {"type": "tick"})
     with logged() as lines:
@@ -322,5 +322,5 @@ def test_the_document_describes_both_batches(client):
 
 def test_entries_as_python_values_survive_the_stream(runtime):
     entry = LogEntry(utcnow(), "größe 🙂", {"level": "info", "host": "ü"})
-    assert store.keep_entries(runtime.redis, [entry], 10_000)
-    assert store.take_entries(runtime.redis, 1).entries == (entry,)
+    assert backlog.keep(runtime.redis, [entry], 10_000)
+    assert backlog.take(runtime.redis, 1).entries == (entry,)

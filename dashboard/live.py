@@ -1,10 +1,11 @@
-"""The live stream and the one-click actions on the dashboard's own origin, so that no token leaves the server."""
+"""Live stream, one-click actions and export on the dashboard's own origin, so that no token leaves the server."""
 
 import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from types import FrameType
+from urllib.parse import quote
 
 import httpx
 from starlette.requests import Request
@@ -16,10 +17,12 @@ from dashboard.sessions import is_same_origin, token_of
 
 _STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _MAX_BODY = 64 * 1024
+_RULE_CALLS = {"enable": ("POST", "/enable"), "disable": ("POST", "/disable"), "delete": ("DELETE", "")}
+_EXPORTS = {"yaml": "application/yaml", "json": "application/json"}
 
 
 def live_routes(http: httpx.AsyncClient, stopping: asyncio.Event) -> list[Route]:
-    """/live/alerts (SSE), /live/session, and POST /live/alerts/{id}/{action}."""
+    """/live/alerts (SSE), /live/session, POST /live/alerts/{id}/{action} and /live/rules/{id}/{action}, the export."""
 
     async def stream(request: Request) -> Response:
         headers = headers_for(token_of(request) or "") | {"Accept": "text/event-stream"}
@@ -64,7 +67,38 @@ def live_routes(http: httpx.AsyncClient, stopping: asyncio.Event) -> list[Route]
             return JSONResponse({"detail": problem_of(answer)}, answer.status_code)
         return JSONResponse({"status": answer.json().get("status")})
 
+    async def change_rule(request: Request) -> Response:
+        if not is_same_origin(request):
+            return JSONResponse({"detail": "This request came from another site."}, 403)
+        method, tail = _RULE_CALLS.get(request.path_params["action"], ("", ""))
+        if not method:
+            return JSONResponse({"detail": f"There is no action {request.path_params['action']}."}, 404)
+        try:
+            path = f"/rules/{quote(request.path_params['rule_id'], safe='')}{tail}"
+            answer = await http.request(method, path, headers=headers_for(token_of(request) or ""))
+        except httpx.TransportError:
+            return _unavailable("The API does not answer; nothing was changed as far as we know.")
+        if answer.status_code >= 400:
+            return JSONResponse({"detail": problem_of(answer)}, answer.status_code)
+        return JSONResponse({"status": "done"})
+
+    async def export(request: Request) -> Response:
+        form = request.query_params.get("format", "yaml")
+        if form not in _EXPORTS:
+            return JSONResponse({"detail": f"There is no export as {form}."}, 404)
+        try:
+            headers = headers_for(token_of(request) or "")
+            answer = await http.get("/rules/export", params={"format": form}, headers=headers)
+        except httpx.TransportError:
+            return _unavailable("The API does not answer.")
+        if answer.status_code != 200:
+            return JSONResponse({"detail": problem_of(answer)}, answer.status_code)
+        named = {"Content-Disposition": f'attachment; filename="rules.{form}"', "Cache-Control": "no-store"}
+        return Response(answer.content, media_type=_EXPORTS[form], headers=named)
+
     return [
+        Route("/live/rules/export", export, methods=["GET"]),
+        Route("/live/rules/{rule_id}/{action}", change_rule, methods=["POST"]),
         Route("/live/alerts", stream, methods=["GET"]),
         Route("/live/session", session, methods=["GET"]),
         Route("/live/alerts/{alert_id}/{action}", act, methods=["POST"]),

@@ -1,7 +1,7 @@
 // Holds ONE EventSource for as long as the page lives, paints the badge, and tells Python that something changed.
 // An event is only a sign that there is something to read; what is shown is always read anew.
 
-const COALESCE_MS = 300; // the first event of a burst goes at once, the rest together
+const LOST_MS = 4000; // a step that took longer is taken again, with a reload
 const STALE_MS = 3000; // away for longer than this: poll, and say so
 const SILENT_MS = 40000; // the API sends something every 15 s; longer silence is a dead connection
 const HIDDEN_MS = 10000; // a browser holds six connections to a host: tabs in the background must not take them all
@@ -20,7 +20,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
   who.querySelector("b").textContent = data.name;
   who.querySelector("small").textContent = data.role && data.role !== data.name ? data.role : "";
   who.title = data.role ? `Signed in with the token ${data.name}, role ${data.role}` : "";
+  for (const link of root.querySelectorAll("[data-place]")) {
+    if (link.dataset.place === data.place) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
   const live = (root.alertingLive ??= open(root));
+  clearTimeout(live.lost); // Python answered
   live.data = data;
   live.trigger = setTriggerValue;
 }
@@ -28,6 +33,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function open(root) {
   const live = { source: null, state: "", offline: false, seenAt: Date.now(), heardAt: Date.now(), downSince: Date.now(), kinds: new Set(), timer: null, toldAt: 0, polledAt: 0 };
   connect(live, root);
+  root.addEventListener("click", (event) => step(event, live));
   live.clock = setInterval(() => {
     if (!root.isConnected) {
       live.source?.close();
@@ -38,6 +44,19 @@ function open(root) {
     if (root.isConnected && !document.hidden && !live.source) connect(live, root);
   });
   return live;
+}
+
+// To another page without a reload: the stream stays open and nothing flickers.
+function step(event, live) {
+  const link = event.target.closest("[data-place]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const here = new URLSearchParams(location.search);
+  const isHere = here.get("page") === new URL(link.href).searchParams.get("page") && !here.get("alert") && !here.get("rule");
+  if (isHere) return; // the page that is shown: the link loads it anew, without filters
+  event.preventDefault();
+  live.trigger?.("go", { go: link.getAttribute("href"), at: Date.now() });
+  clearTimeout(live.lost);
+  live.lost = setTimeout(() => link.isConnected && location.assign(link.href), LOST_MS);
 }
 
 function connect(live, root) {
@@ -115,7 +134,8 @@ function concerns(watch, kind, data) {
 function tell(live, kind) {
   live.kinds.add(kind);
   if (live.timer) return;
-  const wait = Math.max(0, live.toldAt + COALESCE_MS - Date.now());
+  // The first event of a burst goes at once, the rest together.
+  const wait = Math.max(0, live.toldAt + live.data.coalesce_ms - Date.now());
   live.timer = setTimeout(() => {
     live.timer = null;
     live.toldAt = Date.now();

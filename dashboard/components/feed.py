@@ -6,19 +6,10 @@ from typing import Any
 from markupsafe import Markup
 
 from dashboard.components.marks import action_buttons, copyable, severity_chip, status_mark
+from dashboard.components.rule_wording import CONDITIONS
 from dashboard.components.wording import actor, ago, joined, number, ordered_labels, threshold, unit, word
 
 _QUICK_ACTIONS = {"ACTIVE": ("acknowledge", "resolve"), "ACKNOWLEDGED": ("resolve",), "SUPPRESSED": ("resolve",)}
-_CONDITIONS = {
-    "greater_than": "above",
-    "greater_or_equal": "at or above",
-    "less_than": "below",
-    "less_or_equal": "at or below",
-    "equal": "equal to",
-    "not_equal": "other than",
-    "outside_range": "outside",
-    "inside_range": "inside",
-}
 _LOAD = 'python3 -c "while True: pass"'
 
 
@@ -65,6 +56,14 @@ def nothing_matches() -> Markup:
     )
 
 
+def only_of_rule(rule_id: str) -> Markup:
+    """The line that says that these are the alerts of one rule only, with the ways out."""
+    return Markup(
+        '<p class="hint">Only alerts of the rule <a href="/?rule={0}" data-go>{0}</a>. '
+        '<a href="/" data-go>Show those of all rules</a></p>'
+    ).format(rule_id)
+
+
 def all_quiet(rules: Sequence[dict[str, Any]], api_url: str, home: str) -> Markup:
     """What stands there when nothing is wrong: what is watched, and how to see an alert happen."""
     create = (
@@ -93,7 +92,7 @@ def _watched(rules: Sequence[dict[str, Any]]) -> Markup:
             severity_chip(rule.get("severity", "INFO")),
             rule["name"],
             rule.get("metric") or rule.get("source", ""),
-            _CONDITIONS.get(rule.get("operator", ""), rule.get("operator", "")),
+            CONDITIONS.get(rule.get("operator", ""), rule.get("operator", "")),
             threshold(rule.get("threshold")),
             unit(rule.get("metric")),
         )

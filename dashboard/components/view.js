@@ -84,11 +84,13 @@ function replace(element, html) {
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
   const mark = focused && (focused.dataset.act ? `[data-act="${focused.dataset.act}"]` : focused.matches("[data-note]") ? "[data-note]" : focused.matches("a.name") ? "a.name" : null);
   const typed = element.querySelector("[data-note]")?.value;
+  const opened = [...element.querySelectorAll("details[open]")].map((details) => details.dataset.name);
   element.innerHTML = html;
   element.alertingHtml = html;
   const note = element.querySelector("[data-note]");
   if (note && typed && !element.alertingSent) note.value = typed;
   element.alertingSent = false;
+  for (const details of element.querySelectorAll("details")) details.open ||= opened.includes(details.dataset.name);
   if (focused) (mark && element.querySelector(mark) || element.querySelector("button:not([disabled]), a"))?.focus({ preventScroll: true });
 }
 
@@ -122,38 +124,40 @@ function duration(seconds) {
 }
 
 function onClick(event, root, state) {
-  const target = event.target.closest("[data-act], [data-open], [data-send], [data-copy]");
+  const target = event.target.closest("[data-act], [data-go], [data-open], [data-send], [data-copy]");
   if (!target || target.disabled) return;
-  const { act, open, send, copy } = target.dataset;
+  const { act, go, open, send, copy } = target.dataset;
   if (act) perform(target, root, state);
   else if (copy) copyText(target, copy);
   else if (!(target.href && (event.ctrlKey || event.metaKey || event.shiftKey))) {
     // With a modifier key a link does what links do: a new tab or window.
     event.preventDefault();
-    state.send("send", open ? { open } : { [send]: true });
+    const step = go === undefined ? (open ? { open } : { [send]: true }) : { go: target.getAttribute("href") };
+    state.send("send", { ...step, at: Date.now() });
     // Should the step get lost on its way, the link itself still leads there.
     if (target.href) setTimeout(() => target.isConnected && location.assign(target.href), LOST_MS);
   }
 }
 
 async function perform(button, root, state) {
-  const { act, alert, busy } = button.dataset;
+  const { act, alert, rule, busy } = button.dataset;
+  const path = rule ? `/live/rules/${encodeURIComponent(rule)}/${act}` : `/live/alerts/${encodeURIComponent(alert)}/${act}`;
   const block = button.closest("[data-block]");
   const note = block.querySelector("[data-note]")?.value.trim() ?? "";
   if (act === "comment" && !note) return block.querySelector("[data-note]").focus();
   const label = button.textContent;
   const restore = () => {
     for (const each of block.querySelectorAll("[data-act]")) each.disabled = false;
-    button.textContent = label;
+    if (busy) button.textContent = label;
     button.removeAttribute("aria-busy");
   };
   for (const each of block.querySelectorAll("[data-act]")) each.disabled = true;
-  button.textContent = busy;
+  if (busy) button.textContent = busy;
   button.setAttribute("aria-busy", "true");
   refuse(block, "");
   let failure = "The dashboard does not answer. Try again in a moment.";
   try {
-    const answer = await fetch(`/live/alerts/${encodeURIComponent(alert)}/${act}`, {
+    const answer = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(act === "comment" ? { text: note } : note && act !== "unacknowledge" ? { note } : {}),
@@ -168,7 +172,7 @@ async function perform(button, root, state) {
     const field = block.querySelector("[data-note]");
     if (field) field.value = "";
     block.alertingSent = true;
-    state.send("change", { alert, act });
+    state.send("change", { alert, rule, act });
     setTimeout(() => button.isConnected && restore(), act === "comment" ? 400 : BUSY_MS);
   }
 }

@@ -68,10 +68,10 @@ def number(value: float | None) -> str:
 
 
 def threshold(value: Any) -> str:
-    """A threshold: a number, or two for a range."""
+    """A threshold: a number, or two for a range; in a form it may still be any text."""
     if isinstance(value, list | tuple):
-        return " to ".join(number(part) for part in value)
-    return number(value)
+        return " to ".join(threshold(part) for part in value)
+    return value if isinstance(value, str) else number(value)
 
 
 def unit(metric: str | None) -> str:

@@ -14,8 +14,10 @@ from dashboard.components.marks import api_down, notice
 from dashboard.components.view import show_again, view
 from dashboard.components.wording import parse_time
 from dashboard.settings import settings
+from dashboard.steps import plan_step, stay_on
 
 FRAGMENT = "alert"
+COALESCE_S = 0.3
 _BEFORE = timedelta(minutes=15)
 _AFTER = timedelta(minutes=15)
 _LONGEST = timedelta(hours=6)
@@ -33,8 +35,7 @@ def refresh() -> None:
 
 @st.fragment(key=FRAGMENT)
 def _live_part() -> None:
-    if "alert" not in st.query_params:
-        st.rerun()  # an event and a step back came together: the page is another one by now
+    stay_on("alert")
     api, now = st.session_state["api"], utcnow()
     role = (st.session_state.get("me") or {}).get("role", "viewer")
     alert, trouble = _read(api, st.query_params.get("alert", ""))
@@ -93,3 +94,5 @@ def _on_send() -> None:
     sent = st.session_state["story"].send or {}
     if sent.get("back"):
         st.session_state["leave_alert"] = True
+    if sent.get("go"):
+        plan_step(sent["go"])

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from markupsafe import Markup
 
-from dashboard import client
+from dashboard import client, rules
 from dashboard.client import ApiDown, Refused
 from dashboard.clock import utcnow
 from dashboard.components import feed
@@ -15,8 +15,10 @@ from dashboard.components.marks import api_down, looking_only, may_act, notice
 from dashboard.components.view import show_again, view
 from dashboard.components.wording import OPEN, SEVERITIES, word
 from dashboard.settings import settings
+from dashboard.steps import plan_step, stay_on
 
 FRAGMENT = "overview"
+COALESCE_S = 0.3
 _STATUSES: dict[str, tuple[str, ...]] = {
     "open": OPEN,
     "active": ("ACTIVE",),
@@ -39,17 +41,23 @@ def refresh() -> None:
 
 @st.fragment(key=FRAGMENT)
 def _live_part() -> None:
-    if "alert" in st.query_params:
-        st.rerun()  # an event and a step to an alert came together: the page is another one by now
+    stay_on("overview")
     if st.session_state.pop("clear_filters", False):
         st.session_state.update(status="open", severity=[], q="")
+        st.query_params.pop("of", None)
     api, now = st.session_state["api"], utcnow()
     top = st.container()
     status, severities, text = _filters()
+    rule_id = st.query_params.get("of", "")
     blocks: dict[str, Markup] = {}
     try:
         found, more = client.list_alerts(
-            api, statuses=_STATUSES[status], severities=severities, text=text, limit=settings().max_alerts
+            api,
+            statuses=_STATUSES[status],
+            severities=severities,
+            text=text,
+            rule_id=rule_id,
+            limit=settings().max_alerts,
         )
         counts = client.summary(api)
         st.session_state["last"] = (found, more, counts)
@@ -66,7 +74,9 @@ def _live_part() -> None:
     with top:
         view(blocks, key="top", now=now)
     if counts is not None:
-        rows = _rows(api, found, more, narrowed=bool(status != "open" or severities or text))
+        rows = _rows(api, found, more, narrowed=bool(status != "open" or severities or text or rule_id))
+        if rule_id:
+            rows = {"of": feed.only_of_rule(rule_id), **rows}
         view(rows, key="feed", now=now, on_change=refresh, on_send=_on_send, announce=True)
     if opened := st.session_state.pop("open_alert", None):
         st.session_state["filters"] = st.query_params.to_dict()
@@ -127,7 +137,7 @@ def _rows(api: client.Api, found: Sequence[client.Alert], more: bool, *, narrowe
 
 def _quiet(api: client.Api) -> Markup:
     try:
-        watched: list[dict[str, Any]] = client.rules(api)
+        watched: list[dict[str, Any]] = rules.list_rules(api, {"enabled": "true"}, 100).items
     except (ApiDown, Refused):
         watched = []
     return feed.all_quiet(watched, settings().api_url, str(settings().home))
@@ -137,5 +147,7 @@ def _on_send() -> None:
     sent = st.session_state["feed"].send or {}
     if sent.get("open"):
         st.session_state["open_alert"] = sent["open"]
+    if sent.get("go"):
+        plan_step(sent["go"])
     if sent.get("clear"):
         st.session_state["clear_filters"] = True

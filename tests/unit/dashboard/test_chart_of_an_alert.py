@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.components.chart import chart, scale_of
+from dashboard.components.chart import chart
+from dashboard.components.plot import scale_of
 
 SINCE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

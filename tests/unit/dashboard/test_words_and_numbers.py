@@ -52,6 +52,12 @@ def test_a_range_is_a_threshold_too():
     assert wording.threshold(90.0) == "90"
 
 
+def test_a_threshold_that_is_half_typed_is_shown_as_it_stands():
+    assert wording.threshold("9o") == "9o"
+    assert wording.threshold([10, None]) == "10 to \u2013"
+    assert wording.threshold(["1o", 20]) == "1o to 20"
+
+
 def test_units_come_from_the_name_of_the_metric():
     assert wording.unit("system.cpu.usage") == " %"
     assert wording.unit("request_latency_ms") == " ms"

@@ -14,8 +14,8 @@ from app.core.severity import Severity
 from app.telemetry.domain import RULE_SERIES, Window
 
 Selector = dict[str, str] | tuple[str, ...]
-#: Words that stand behind /rules/ themselves, so that a rule of such an id could not be read.
-RESERVED_IDS = frozenset({"import", "export", "backtest", "lint", "noise"})
+#: Words of the API and of the dashboard, so that a rule of such an id could not be read.
+RESERVED_IDS = frozenset({"import", "export", "backtest", "lint", "new", "noise"})
 Threshold = float | tuple[float, float]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.e2e.system import System
-from tests.performance import intake
+from tests.performance import intake, rules
 from tests.receivers.answering import answering, status
 from tests.stores import private_postgresql
 
@@ -22,6 +22,7 @@ def main():
     parser.add_argument("--pushes", type=int, default=100, help="metrics pushed for the way to the webhook")
     parser.add_argument("--calls", type=int, default=10, help="bulk calls of 1,000 alerts")
     parser.add_argument("--only", choices=["sqlite", "postgresql"], help="one database")
+    parser.add_argument("--rules", type=int, nargs="*", default=rules.SCALES, help="how many rules, each time")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, {psutil.cpu_count()} cores, {time.strftime('%Y-%m-%d')}\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="al-", ignore_cleanup_errors=True) as directory:
@@ -49,13 +50,26 @@ def measure(title, home, options, **settings):
         print_memory(system)
         print("| what | median ms | p95 ms | max ms |\n|---|---|---|---|", flush=True)
         print_times("metric pushed -> webhook received", way_to_webhook(system, options.pushes))
+        print_times("sample pushed, 200 a second -> event of its committed alert", rules.sample_to_alert(system))
         apart, together, again, n_rows = intake.bulk(system, options.calls)
         print_times("1,000 new alerts in one call, the system at rest", apart)
         print_times(f"1,000 new alerts in each of {options.calls} calls, back to back", together)
         print_times("1,000 known alerts in one call, back to back", again)
         print(f"\n{2 * options.calls} calls, then all of them again: {n_rows:,} rows\n", flush=True)
+        print_scales(system, options.rules)
     finally:
         system.stop()
+
+
+def print_scales(system, scales):
+    """What rules cost by how many there are."""
+    print(
+        "| rules, each on its own series, every 5 s | CPU us a rule | of one core | missed | late | waited at most s |"
+    )
+    print("|---|---|---|---|---|---|", flush=True)
+    for n_rules in scales:
+        cost, share, missed, late, oldest = rules.at_scale(system, n_rules)
+        print(f"| {n_rules:,} | {cost:.0f} | {share:.0%} | {missed} | {late} | {oldest:.1f} |", flush=True)
 
 
 def way_to_webhook(system, n_pushes):

@@ -15,6 +15,8 @@ CODES = {aggregation: code for code, aggregation in enumerate(Aggregation)}
 _QUANTILES = {Aggregation.P50: 0.5, Aggregation.P95: 0.95, Aggregation.P99: 0.99}
 #: What says how a series moves: it needs two samples of one series.
 _MOVING = (Aggregation.RATE, Aggregation.DELTA)
+#: What may be no number without anything having gone wrong; a server's samples are taken as they are.
+_AS_GIVEN = (*_MOVING, Aggregation.LAST)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def aggregated(samples: Samples, slices: Slices, codes: Integers) -> tuple[Numbe
         chosen = np.flatnonzero(codes == CODES[aggregation])
         owned = _only(slices, chosen)
         found = _COMPUTED[aggregation](samples, owned)
-        if not needs_two(aggregation):
+        if aggregation not in _AS_GIVEN:
             found = np.where(np.isnan(found), np.inf, found)  # infinities of both signs met
         values[chosen] = np.where(n[chosen] > 0, found, np.nan)
     return values, n

@@ -51,7 +51,9 @@ LOG = {**WITHOUT_METRIC, "source": "log", "pattern": "out of memory", "level": "
 EVENT = {**WITHOUT_METRIC, "source": "event", "type": "payment.failed"}
 PROMETHEUS = {
     **{name: value for name, value in WITHOUT_METRIC.items() if name not in ("operator", "threshold")},
-    "source": "prometheus", "query": "up == 0", "datasource": "main",
+    "source": "prometheus",
+    "query": "up == 0",
+    "datasource": "main",
 }
 KINDS = [SEED, FULL, RANGE, ABSENT, ANOMALY, LOG, EVENT, PROMETHEUS]
 

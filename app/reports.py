@@ -9,9 +9,11 @@ from app.alerts.domain.alert import Report
 from app.core.durations import format_duration
 from app.rules.domain import NoData, Operator, Outcome, Rule, Source, Verdict
 from app.rules.domain.identity import annotations_of, identity_of
+from app.rules.domain.templates import parse_template, uses_value
 
 _SOURCE = "rules"
 _NOTHING: frozenset[str] = frozenset()
+_PLACE = {outcome: place for place, outcome in enumerate(Outcome)}  # firing first, then what is held
 
 
 def reports_of(
@@ -19,19 +21,20 @@ def reports_of(
 ) -> Iterator[Report]:
     """Verdicts as reports; "condition is false" is worth one only where an alert waits for it.
 
-    `watched` are, by rule, the fingerprints of the alerts that do.
+    `watched` are, by rule, the fingerprints of the alerts that do. Groups that alert_labels make one alert are one: it
+    fires while one of them does.
     """
     for rule_id, of_rule in groupby(verdicts, key=lambda verdict: verdict.rule.id):
         waiting = watched.get(rule_id, _NOTHING)
-        found = list(of_rule)
         spoken: set[str] = set()
+        found = sorted(of_rule, key=lambda one: _PLACE[one.outcome])
         for verdict in found:
             if verdict.outcome is Outcome.FIRING or waiting:
                 report = report_of(verdict, now)
-                spoken.add(report.fingerprint)
-                if report.firing or (report.fingerprint in waiting and _ends(verdict)):
+                if report.firing or (report.fingerprint in waiting - spoken and _ends(verdict)):
                     yield report
-        if waiting and _tells_by_silence(found[0].rule) and all(one.outcome is not Outcome.ERROR for one in found):
+                spoken.add(report.fingerprint)
+        if waiting and _tells_by_silence(found):
             for fingerprint in sorted(waiting - spoken):
                 yield _gone(found[0].rule, fingerprint, now)
 
@@ -97,17 +100,28 @@ def _ends(verdict: Verdict) -> bool:
     return verdict.outcome in (Outcome.OK, Outcome.HELD)
 
 
-def _tells_by_silence(rule: Rule) -> bool:
-    """Whether a group that is not spoken of any more is one whose condition is false."""
-    return rule.source is Source.PROMETHEUS or rule.operator is Operator.ABSENT
+def _tells_by_silence(found: Sequence[Verdict]) -> bool:
+    """Whether an alert that a rule's verdicts do not speak of any more is one whose condition is false."""
+    rule, outcomes = found[0].rule, {verdict.outcome for verdict in found}
+    if Outcome.ERROR in outcomes:
+        return False
+    if rule.source is Source.PROMETHEUS or rule.operator is Operator.ABSENT:
+        return True
+    # Another value is another alert; only a group without data may still be the one that an alert speaks of.
+    return Outcome.NO_DATA not in outcomes and _follows_the_value(rule)
+
+
+def _follows_the_value(rule: Rule) -> bool:
+    return any(uses_value(parse_template(text)) for text in rule.alert_labels.values())
 
 
 def _gone(rule: Rule, fingerprint: str, now: datetime) -> Report:
-    reason = (
-        "the query does not return it any more"
-        if rule.source is Source.PROMETHEUS
-        else "what was missing is there again"
-    )
+    if rule.source is Source.PROMETHEUS:
+        reason = "the query does not return it any more"
+    elif rule.operator is Operator.ABSENT:
+        reason = "what was missing is there again"
+    else:
+        reason = "its labels follow the value, which is another one by now"
     return Report(
         fingerprint=fingerprint,
         namespace=f"rule:{rule.id}",

@@ -49,7 +49,7 @@ def backtest(body: dict[str, Any]) -> Response:
 def _rule(body: dict[str, Any]) -> Rule:
     if "rule_id" in body:
         with runtime().reading() as session:
-            return rules.get_rule(session, body["rule_id"]).rule
+            return rules.get_rule(session, body["rule_id"]).readable
     given = dict(body["rule"])
     rule_id = given.pop("id") or "draft"
     definition = Definition(**given)

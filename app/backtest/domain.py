@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from app.alerts.domain.absorption import Limits, Outcome, Result, decide
 from app.alerts.domain.alert import Alert, Key, Report, Signal
+from app.core.durations import format_duration
+from app.core.errors import Invalid
 from app.core.labels import Labels
 from app.reports import reports_of
 from app.rules.domain.anomaly import Baseline, baseline, bucket_ends, step_of
@@ -100,7 +102,8 @@ def moments_of(windows: Windows, interval: timedelta, step: timedelta | None, un
     """When a rehearsal evaluates (ms since 1970): on arrival of each sample and each `step`, as the live system does.
 
     Without a step the rule's interval is taken, but not less than what the samples are apart, nor so little that it
-    would be too many moments; then samples that arrive in between are judged with the next step.
+    would be too many moments; then samples that arrive in between are judged with the next step. Invalid when a step
+    means more moments than can be judged.
     """
     if not windows.times.size:
         return np.empty(0, np.int64)
@@ -109,10 +112,18 @@ def moments_of(windows: Windows, interval: timedelta, step: timedelta | None, un
     apart = int(np.median(np.diff(arrivals))) if arrivals.size > 1 else 0
     least = interval // timedelta(milliseconds=1)
     wanted = step // timedelta(milliseconds=1) if step else max(least, apart, (last - first) // _MAX_MOMENTS, 1)
+    if (last - first) // wanted > MAX_JUDGED:  # before they are made: they would fill the memory
+        raise too_many((last - first) // MAX_JUDGED)
     grid = np.arange(first, last + 1, wanted, dtype=np.int64)
     if step is None and arrivals.size <= _MAX_MOMENTS:
         grid = np.union1d(grid, arrivals)
     return grid[grid <= last]
+
+
+def too_many(least_ms: int) -> Invalid:
+    """The error of a step that means too many evaluations, where a step of `least_ms` would do."""
+    least = format_duration(timedelta(seconds=least_ms // 1000 + 1))
+    return Invalid({"step": [f"that are too many evaluations; use a step of at least {least}"]})
 
 
 def rehearse(rule: Rule, windows: Windows, moments: Milliseconds, limits: Limits) -> Rehearsal:
@@ -121,7 +132,7 @@ def rehearse(rule: Rule, windows: Windows, moments: Milliseconds, limits: Limits
     judged = _Judged.of(rule, windows, groups, moments)
     alerts = _Alerts(rule, limits)
     for position, at_ms in enumerate(moments.tolist()):
-        if alerts.idle and not judged.may_fire(position):
+        if alerts.idle and not judged.may_matter(position):
             continue
         alerts.take(judged.verdicts(position), moment_of(at_ms))
     since = moment_of(int(moments[0])) if moments.size else windows.now
@@ -176,13 +187,11 @@ class _Judged:
             baselines,
         )
 
-    def may_fire(self, position: int) -> bool:
-        """Whether anything can begin at a moment; most moments are over with this question."""
-        if self.rule.operator is Operator.ANOMALY:
-            return any(verdict.outcome is Found.FIRING for verdict in self.verdicts(position))
-        if not self.groups.rule:
-            return any(verdict.outcome is Found.FIRING for verdict in self.verdicts(position))
-        return bool((self.outcomes[:, position] == _FIRING).any())
+    def may_matter(self, position: int) -> bool:
+        """Whether anything can begin or fail at a moment; most moments are over with this question."""
+        if self.rule.operator is Operator.ANOMALY or not self.groups.rule:
+            return any(verdict.outcome in (Found.FIRING, Found.ERROR) for verdict in self.verdicts(position))
+        return bool(np.isin(self.outcomes[:, position], _MATTERING).any())
 
     def verdicts(self, position: int) -> list[Verdict]:
         """What the rule said of each group at a moment."""
@@ -216,7 +225,7 @@ class _Judged:
             yield Curve(labels, self.moments, self.values[group], *band)
 
 
-_FIRING = next(code for code in range(len(Found)) if outcome_of(code) is Found.FIRING)
+_MATTERING = [code for code in range(len(Found)) if outcome_of(code) in (Found.FIRING, Found.ERROR)]
 
 
 def _baselines(
@@ -225,11 +234,14 @@ def _baselines(
     """What the past let expect at each moment, computed anew each time that a value of the past is added to it."""
     if not moments.size:
         return ()
-    ends = bucket_ends(rule, int(windows.times[0]) if windows.times.size else int(moments[0]), int(moments[-1]))
+    first = int(windows.times.min()) if windows.times.size else int(moments[0])
+    step = step_of(rule) // timedelta(milliseconds=1)
+    if (int(moments[-1]) - first) // step > MAX_JUDGED:
+        raise Invalid({"samples": ["they lie too far apart for an anomaly rule; leave out the old ones"]})
+    ends = bucket_ends(rule, first, int(moments[-1]))
     kept = judge([rule], windows, groups, np.full(ends.size, group), ends).values
     usable = np.isfinite(kept)
     times, values = ends[usable], kept[usable]
-    step = step_of(rule) // timedelta(milliseconds=1)
     known: dict[int, Baseline | str] = {}
     return tuple(
         known[bucket]

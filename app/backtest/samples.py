@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from app.core.errors import Invalid
+from app.core.schemas import FIRST_YEAR, LAST_YEAR
 from app.rules.domain.rule import Rule, Source
 from app.telemetry.domain import RULE_SERIES, Series, Windows, in_order, milliseconds, moment_of, windows_of
 
@@ -34,7 +35,10 @@ def read_points(text: str, metric: str) -> list[Point]:
         except orjson.JSONDecodeError as error:
             raise Invalid({"samples": [f"no JSON: {error}"]}) from None
         return points_of(document, metric)
-    return list(_from_csv(stripped, metric))
+    try:
+        return list(_from_csv(stripped, metric))
+    except csv.Error as error:
+        raise Invalid({"samples": [f"no CSV: {error}"]}) from None
 
 
 def points_of(document: object, metric: str) -> list[Point]:
@@ -47,12 +51,12 @@ def points_of(document: object, metric: str) -> list[Point]:
         if not isinstance(item, Mapping):
             raise Invalid({"samples": {index: ["use an object with timestamp and value"]}})
         labels = item.get("labels") or {}
-        if not isinstance(labels, Mapping):
+        if not isinstance(labels, Mapping) or not all(isinstance(text, str) for text in labels.values()):
             raise Invalid({"samples": {index: ["labels is an object of texts"]}})
         try:
             if not metric or item.get("metric", metric) in (metric, ""):
                 point = _point(item.get("timestamp"), item.get("value"))
-                found.append(({str(name): str(text) for name, text in labels.items()}, *point))
+                found.append((labels, *point))
         except ValueError as error:
             raise Invalid({"samples": {index: [str(error)]}}) from None
     return found
@@ -61,8 +65,10 @@ def points_of(document: object, metric: str) -> list[Point]:
 def windows_of_points(rule: Rule, points: Iterable[Point]) -> Windows:
     """The points as windows of the one rule: the series that its selector means, each in order.
 
-    For rules over logs and events each point is an entry that was counted, with the labels of the grouping.
+    For rules over logs and events each point is an entry that was counted, with the labels of the grouping. Invalid
+    for a rule that asks a server.
     """
+    refuse_queries(rule)
     by_series: dict[Series, tuple[list[int], list[float]]] = defaultdict(lambda: ([], []))
     grouping = rule.grouping if rule.source in (Source.LOG, Source.EVENT) else None
     for labels, at_ms, value in points:
@@ -80,6 +86,12 @@ def windows_of_points(rule: Rule, points: Iterable[Point]) -> Windows:
     return windows_of(moment_of(last), chosen, parts)
 
 
+def refuse_queries(rule: Rule) -> None:
+    """Refuse a rule whose samples nobody can give."""
+    if rule.source is Source.PROMETHEUS:
+        raise Invalid({"source": ["the samples of a query are with its server; back-test a rule over a metric"]})
+
+
 def parse_moment(value: object) -> datetime:
     """The time that a text or number names: ISO 8601 (UTC without an offset), or seconds or ms since 1970."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -87,11 +99,16 @@ def parse_moment(value: object) -> datetime:
     number = _number(value)
     try:
         if number is not None:
-            return datetime.fromtimestamp(number / 1000 if abs(number) > _MILLISECONDS_SINCE else number, UTC)
-        moment = datetime.fromisoformat(str(value).strip())
+            seconds = number / 1000 if abs(number) > _MILLISECONDS_SINCE else number
+            moment = datetime.fromtimestamp(seconds, UTC)
+        else:
+            moment = datetime.fromisoformat(str(value).strip())
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            raise ValueError
     except (ValueError, OverflowError, OSError):
         raise ValueError(f'"{value}" is no time; use one like 2026-01-31T12:00:00Z or seconds since 1970') from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment
 
 
 def _from_csv(text: str, metric: str) -> Iterable[Point]:
@@ -131,5 +148,5 @@ def _point(at: object, value: object) -> tuple[int, float]:
 def _number(value: object) -> float | None:
     try:
         return float(value) if isinstance(value, str | int | float) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -20,6 +20,11 @@ class LabelledIn(Shape):
     start = UtcTime(required=True)
     end = UtcTime(required=True)
 
+    @ma.validates_schema
+    def _in_order(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if "start" in data and "end" in data and data["start"] > data["end"]:
+            raise ma.ValidationError("does not lie before start", "end")
+
 
 class BacktestIn(Shape):
     """A rule (its body, or the id of a stored one) and samples, or a span of what is stored."""

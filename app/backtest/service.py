@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from redis import Redis
 
 from app.alerts.limits import limits_of
-from app.backtest.domain import MAX_JUDGED, Rehearsal, moments_of, rehearse
-from app.backtest.samples import Point, windows_of_points
-from app.core.errors import Invalid
+from app.backtest.domain import MAX_JUDGED, Rehearsal, moments_of, rehearse, too_many
+from app.backtest.samples import Point, refuse_queries, windows_of_points
 from app.rules.domain.grouping import grouped
-from app.rules.domain.rule import Rule, Source
+from app.rules.domain.rule import Rule
 from app.settings import Settings
 from app.telemetry import service as telemetry
 from app.telemetry.domain import Windows, milliseconds, moment_of
@@ -27,7 +26,7 @@ def over_stored(
     redis: Redis, rule: Rule, since: datetime, until: datetime, step: timedelta | None, settings: Settings
 ) -> tuple[Rehearsal, bool]:
     """What the rule would have done with the samples that are stored; and whether series were left out."""
-    _refuse_queries(rule)
+    refuse_queries(rule)
     found, truncated = telemetry.find_series(redis, rule.series_metric, rule.wanted.matchers, MAX_SERIES)
     first = milliseconds(max(since, until - settings.retention_samples) - rule.window)
     windows = telemetry.span(redis, [one.series for one in found], first, until)
@@ -37,20 +36,13 @@ def over_stored(
 def _rehearsed(
     rule: Rule, windows: Windows, step: timedelta | None, settings: Settings, since: datetime | None = None
 ) -> Rehearsal:
-    _refuse_queries(rule)
     moments = moments_of(windows, rule.interval or settings.evaluation_interval, step, windows.now)
     if since is not None:
         moments = moments[moments > milliseconds(since)]
     n_groups = max(len(grouped([rule], windows).rule), 1)
     if n_groups * moments.size > MAX_JUDGED:
-        least = timedelta(milliseconds=int(moments[-1] - moments[0]) * n_groups // MAX_JUDGED)
-        raise Invalid({"step": [f"that are too many evaluations; use a step of at least {least.total_seconds():.0f}s"]})
+        raise too_many(int(moments[-1] - moments[0]) * n_groups // MAX_JUDGED)
     rehearsal = rehearse(rule, windows, moments, limits_of(settings))
     if not moments.size and since is not None:
         return Rehearsal(since, moment_of(milliseconds(windows.now)), 0, 0, (), ())
     return rehearsal
-
-
-def _refuse_queries(rule: Rule) -> None:
-    if rule.source is Source.PROMETHEUS:
-        raise Invalid({"source": ["the samples of a query are with its server; back-test a rule over a metric"]})

@@ -101,7 +101,7 @@ def backtest(
     rule = _rule(rule_file, options, settings)
     if stored == bool(files):
         raise click.UsageError("name files with samples, or say --stored")
-    windows = json.loads(labelled.read_text()) if labelled else None
+    windows = _document(labelled) if labelled else None
     metric = rule.metric if rule_file else options["metric"]
     runs = (
         _stored(rule, options, settings) if stored else _files(files, rule, metric, options["step"], windows, settings)
@@ -125,10 +125,10 @@ def _files(
         began = time.perf_counter()
         try:
             found = windows_of_points(rule, read_points(file.read_text(), metric))
+            moments = moments_of(found, rule.interval or settings.evaluation_interval, step, found.now)
+            rehearsal = rehearse(rule, found, moments, limits_of(settings))
         except (Invalid, UnicodeDecodeError) as error:
             raise click.ClickException(f"{file}: {error}") from None
-        moments = moments_of(found, rule.interval or settings.evaluation_interval, step, found.now)
-        rehearsal = rehearse(rule, found, moments, limits_of(settings))
         labelled = _labelled_of(windows, file)
         yield Run(
             str(file), rehearsal, None if labelled is None else score(rehearsal, labelled), time.perf_counter() - began
@@ -166,11 +166,18 @@ def _rule(file: Path | None, options: dict[str, Any], settings: Settings) -> Rul
 def _body_of(file: Path) -> Any:
     try:
         body = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise click.ClickException(f"{file}: {error}") from None
     if isinstance(body, dict) and isinstance(body.get("rules"), list) and len(body["rules"]) == 1:
         return body["rules"][0]
     return body
+
+
+def _document(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException(f"{file}: no JSON: {error}") from None
 
 
 def _body_from(options: dict[str, Any]) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def list_versions(rule_id: str) -> Response:
 def latest_verdicts(rule_id: str) -> Response:
     """What the last evaluation found of each series, with the reason."""
     latest = service.latest(runtime().redis, [rule_id]).get(rule_id)
-    return read(lambda session, _now: verdicts_out(service.get_rule(session, rule_id).rule, latest))
+    return read(lambda session, _now: verdicts_out(service.get_rule(session, rule_id).readable, latest))
 
 
 @blueprint.route("/<rule_id>/evaluate", methods=["POST"])

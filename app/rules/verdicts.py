@@ -1,5 +1,6 @@
 """The latest verdicts of every rule, in Redis, for whoever asks why; the next evaluation replaces them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -89,7 +90,13 @@ def read(redis: Redis, rule_ids: Sequence[str]) -> dict[str, Latest]:
     if not rule_ids:
         return {}
     raw: list[Any] = cast(list[Any], redis.mget([_key(rule_id) for rule_id in rule_ids]))
-    return {rule_id: _decode(text) for rule_id, text in zip(rule_ids, raw, strict=True) if text}
+    found: dict[str, Latest] = {}
+    for rule_id, text in zip(rule_ids, raw, strict=True):
+        # What another release wrote is as good as nothing, and must not take the list of all rules with it.
+        with contextlib.suppress(msgspec.DecodeError):
+            if text:
+                found[rule_id] = _decode(text)
+    return found
 
 
 def _key(rule_id: str) -> str:

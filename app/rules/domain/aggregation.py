@@ -15,6 +15,8 @@ CODES = {aggregation: code for code, aggregation in enumerate(Aggregation)}
 _QUANTILES = {Aggregation.P50: 0.5, Aggregation.P95: 0.95, Aggregation.P99: 0.99}
 #: What says how a series moves: it needs two samples of one series.
 _MOVING = (Aggregation.RATE, Aggregation.DELTA)
+#: What may be no number without anything having gone wrong; a server's samples are taken as they are.
+_AS_GIVEN = (*_MOVING, Aggregation.LAST)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Slices:
 def aggregated(samples: Samples, slices: Slices, codes: Integers) -> tuple[Numbers, Integers]:
     """Each owner's samples as one number by its aggregation (see CODES), and how many samples there are.
 
-    An owner whose samples give no number (none at all, or no two of one series for a rate) has NaN and its count.
+    An owner whose samples give no number (none at all, or no two of one series for a rate) has NaN and its count; one
+    whose number is too great to be computed has an infinite one.
     Rates treat a fall as a counter's reset and are per second from the first to the last sample; quantiles interpolate
     linearly; the standard deviation is the population's. Rates and deltas of several series are added up.
     """
@@ -68,6 +71,8 @@ def aggregated(samples: Samples, slices: Slices, codes: Integers) -> tuple[Numbe
         chosen = np.flatnonzero(codes == CODES[aggregation])
         owned = _only(slices, chosen)
         found = _COMPUTED[aggregation](samples, owned)
+        if aggregation not in _AS_GIVEN:
+            found = np.where(np.isnan(found), np.inf, found)  # infinities of both signs met
         values[chosen] = np.where(n[chosen] > 0, found, np.nan)
     return values, n
 
@@ -122,7 +127,7 @@ def _avg(samples: Samples, slices: Slices) -> Numbers:
     mean = _sum(samples, slices) / np.maximum(_count(samples, slices), 1)
     # Rounding must not carry a mean beyond its samples: a constant series has that constant as its mean.
     low, high = _min(samples, slices), _max(samples, slices)
-    return np.clip(mean, low, np.maximum(low, high))
+    return np.where(np.isinf(mean), mean, np.clip(mean, low, np.maximum(low, high)))
 
 
 def _last(samples: Samples, slices: Slices) -> Numbers:
@@ -154,6 +159,7 @@ def _moved(samples: Samples, slices: Slices, change: Callable[[Numbers, Integers
     usable &= seconds > 0  # entries of one millisecond do not move
     found = np.where(usable, change(np.where(usable, seconds, 1.0), first, last), 0.0)
     total = np.add.reduceat(found, slices.starts)
+    total = np.where(np.isnan(total), np.inf, total)  # infinities of both signs met
     return np.where(np.add.reduceat(usable.astype(np.intp), slices.starts) > 0, total, np.nan)
 
 
@@ -181,7 +187,8 @@ def _quantile(share: float) -> Callable[[Samples, Slices], Numbers]:
         below = np.floor(place).astype(np.intp)
         left = ordered[starts + below]
         right = ordered[starts + np.minimum(below + 1, np.maximum(n - 1, 0))]
-        found: Numbers = left + (right - left) * (place - below)
+        apart = np.where(place > below, right - left, 0.0)  # not looked at, even a distance beyond all numbers is none
+        found: Numbers = left + apart * (place - below)
         return found
 
     return compute

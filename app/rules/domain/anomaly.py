@@ -1,5 +1,6 @@
 """Anomaly: what the past of a series lets expect of it now, as a seasonal median and a robust spread around it."""
 
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +23,7 @@ _OF_ALL = 0.25
 _OF_MEDIAN = 0.05
 _TINY = 1e-9
 _MS = timedelta(milliseconds=1)
+_GREATEST = sys.float_info.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Baseline:
     def expected(self, z_score: float) -> Expected:
         """The band within which no value is an anomaly at this z-score."""
         reach = z_score * self.spread
-        return Expected(self.value, self.value - reach, self.value + reach, self.n, self.season)
+        low, high = max(self.value - reach, -_GREATEST), min(self.value + reach, _GREATEST)  # JSON has no infinity
+        return Expected(self.value, low, high, self.n, self.season)
 
 
 def step_of(rule: Rule) -> timedelta:
@@ -94,7 +97,8 @@ def _of(chosen: Numbers, past: Numbers, season: timedelta | None) -> Baseline:
 def _robust(values: Numbers) -> tuple[float, float]:
     """The median and a robust standard deviation."""
     middle = _quantile(np.sort(values), 0.5)
-    far = np.sort(np.abs(values - middle))
+    with np.errstate(over="ignore"):  # the spread of numbers that are far too great is infinite: nothing is unusual
+        far = np.sort(np.abs(values - middle))
     return middle, max(_quantile(far, 0.5) / _NORMAL_50, _quantile(far, 0.9) / _NORMAL_90)
 
 

@@ -32,7 +32,8 @@ def condition_of(rule: Rule, verdicts: Sequence[Verdict]) -> Condition:
         broken = f"{SOURCE_TROUBLE}{datasource_of(rule)}" if failed[0].of_source else RULE_TROUBLE
         return Condition(Health.ERROR, failed[0].reason, broken)
     silent = [verdict for verdict in verdicts if verdict.outcome is Outcome.NO_DATA]
-    asks = rule.no_data is NoData.ALERT and bool(silent)
+    # A past that is too short yet says nothing of the source: its samples come.
+    asks = rule.no_data is NoData.ALERT and any(not verdict.note for verdict in silent)
     trouble = f"{NO_DATA_TROUBLE}{datasource_of(rule)}" if asks else None
     if silent and len(silent) == len(verdicts):
         return Condition(Health.NO_DATA, silent[0].reason, trouble)

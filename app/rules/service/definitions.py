@@ -80,17 +80,22 @@ def change_rule(
     """The rule with `changes` to fields of its definition; a change that changes nothing leaves its version.
 
     When the condition is another one or the rule is switched off, the next evaluation resolves the rule's alerts.
+    A definition that cannot be read is replaced by a whole one; some changes of it are a Conflict.
     """
     row = _existing(session, rule_id, for_update=True)
     if expected_version is not None and expected_version != row.version:
         raise Conflict(f"the rule has version {row.version} by now, not {expected_version}; read it again")
-    old = _definition(store.rule_of(row.id, row.version, row.definition))
-    new = replace(old, **changes)
-    change = change_between(old, new)
+    known = store.stored(row)
+    if known.broken and changes.keys() >= Definition.__dataclass_fields__.keys():
+        new, change = Definition(**changes), Change.CONDITION
+    else:
+        old = _definition(known.readable)
+        new = replace(old, **changes)
+        change = change_between(old, new)
     if change is Change.NONE:
-        return store.stored(row)
+        return known
     _check(new, settings)
-    row.withdraw = row.withdraw or (old.enabled and change in _WITHDRAWING)
+    row.withdraw = row.withdraw or (row.enabled and change in _WITHDRAWING)
     _save(session, row, new, now, settings, change.value, actor)
     if new.enabled or row.withdraw:
         row.due_at_ms = milliseconds(now)

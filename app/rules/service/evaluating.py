@@ -126,7 +126,7 @@ def _claim(claimed: Iterable[store.Claimed]) -> Claim:
             try:
                 rules.append(store.rule_of(row.id, row.version, row.definition))
             except ValueError as error:
-                broken[row.id] = f"the definition cannot be read: {error}"
+                broken[row.id] = store.unreadable(error)
     return Claim(tuple(rules), tuple(row for row in found if row.withdraw), broken, found)
 
 

@@ -63,8 +63,8 @@ def judged(rule: Rule, told: Told, now: datetime) -> list[Verdict]:
 
 
 def make_due(session: Session, rule_id: str, now: datetime) -> Rule:
-    """Let a rule be evaluated as soon as a worker takes it; NotFound."""
-    rule = get_rule(session, rule_id).rule
+    """Let a rule be evaluated as soon as a worker takes it; NotFound, or Conflict when it cannot be read."""
+    rule = get_rule(session, rule_id).readable
     store.make_due(session, [rule_id], now)
     queue.nudge(session, "evaluation")
     return rule

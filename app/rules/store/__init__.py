@@ -21,6 +21,7 @@ from app.rules.store.rules import (
     rule_of,
     search,
     stored,
+    unreadable,
 )
 from app.rules.store.versions import Version, add_versions, last_versions, versions_of
 
@@ -51,5 +52,6 @@ __all__ = [
     "still_claimed",
     "stored",
     "troubles",
+    "unreadable",
     "versions_of",
 ]

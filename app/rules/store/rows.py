@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, UtcDateTime
+from app.core.errors import Conflict
 from app.rules.domain.rule import Health, Rule
 
 
@@ -77,7 +78,10 @@ RULE_VERSIONS = cast(sa.Table, RuleVersionRow.__table__)
 
 @dataclass(frozen=True)
 class Stored:
-    """A rule and what the system knows of it."""
+    """A rule and what the system knows of it.
+
+    `broken` tells why its definition cannot be read; then `rule` holds no more than the row's columns, to be shown.
+    """
 
     rule: Rule
     interval: timedelta
@@ -89,6 +93,14 @@ class Stored:
     last_evaluated_at: datetime | None
     n_missed: int
     n_dropped: int
+    broken: str | None = None
+
+    @property
+    def readable(self) -> Rule:
+        """The rule, to be judged by; Conflict when its definition cannot be read."""
+        if self.broken:
+            raise Conflict(f"{self.broken}; send a whole new one by PUT /rules/{self.rule.id}, or delete the rule")
+        return self.rule
 
 
 @dataclass(frozen=True)

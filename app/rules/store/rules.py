@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import insert_many
-from app.rules.domain.rule import Definition, Health, Rule
+from app.core.severity import Severity
+from app.rules.domain.rule import Definition, Health, Rule, Source
 from app.rules.domain.selection import RuleIndex
+from app.rules.domain.templates import parse_template
 from app.rules.store.rows import RULES, RuleRow, Stored
 from app.telemetry.domain import milliseconds, moment_of
 
@@ -38,6 +40,8 @@ def rule_of(rule_id: str, version: int, definition: str) -> Rule:
     found = msgspec.json.decode(definition, type=Definition)
     rule = Rule(id=rule_id, version=version, **{one.name: getattr(found, one.name) for one in fields(Definition)})
     assert rule.matchers is not None  # computed here, so that a selector that cannot be read fails here
+    for text in (*rule.annotations.values(), *rule.alert_labels.values()):
+        parse_template(text)  # and not where the alerts of many rules are written at once
     return rule
 
 
@@ -58,19 +62,40 @@ def columns_of(rule_id: str, definition: Definition, default_interval: timedelta
 
 
 def stored(row: RuleRow) -> Stored:
-    """The rule of a row, as it may be shown."""
+    """The rule of a row, as it may be shown; of one whose definition cannot be read, what its columns tell."""
+    broken = None
+    try:
+        rule = rule_of(row.id, row.version, row.definition)
+    except ValueError as error:
+        broken = unreadable(error)
+        rule = Rule(
+            id=row.id,
+            version=row.version,
+            name=row.name,
+            severity=Severity(row.severity),
+            source=Source(row.source),
+            metric=row.metric,
+            datasource=row.datasource,
+            enabled=row.enabled,
+        )
     return Stored(
-        rule=rule_of(row.id, row.version, row.definition),
+        rule=rule,
         interval=timedelta(milliseconds=row.interval_ms),
         created_at=row.created_at,
         updated_at=row.updated_at,
         due_at=None if row.due_at_ms is None else moment_of(row.due_at_ms),
-        health=Health(row.health),
-        health_reason=row.health_reason,
+        health=Health.ERROR if broken else Health(row.health),
+        health_reason=broken or row.health_reason,
         last_evaluated_at=row.last_evaluated_at,
         n_missed=row.n_missed,
         n_dropped=row.n_dropped,
+        broken=broken,
     )
+
+
+def unreadable(error: ValueError) -> str:
+    """What is said of a rule whose definition cannot be read."""
+    return f"the definition cannot be read: {error}"
 
 
 def row(session: Session, rule_id: str, *, for_update: bool = False) -> RuleRow | None:

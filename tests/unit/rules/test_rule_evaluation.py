@@ -202,3 +202,22 @@ def test_the_mean_of_a_constant_is_that_constant():
 
 def test_no_rules_no_verdicts():
     assert verdicts([], {}) == []
+
+
+@pytest.mark.parametrize("aggregation", [Aggregation.AVG, Aggregation.SUM, Aggregation.STDDEV])
+@pytest.mark.parametrize("values", [[1e308, 1e308, 0.0], [-1e308, -1e308, 1e308, 1e308] * 8])
+def test_numbers_that_cannot_be_computed_with_are_an_error_and_no_silent_number(aggregation, values):
+    found = only([rule(aggregation=aggregation)], {A: [(n / 10, value) for n, value in enumerate(values)]})
+    assert (found.outcome, found.value) == (Outcome.ERROR, None)
+
+
+def test_infinities_of_both_signs_are_an_error_and_not_missing_data():
+    great, least = [(0, 1.7e308), (1, 1.7e308)], [(0, -1.7e308), (1, -1.7e308)]
+    assert only([rule(aggregation=Aggregation.SUM, group_by=())], {A: great, B: least}).outcome is Outcome.ERROR
+    risen, fallen = [(1, -1.7e308), (0, 1.7e308)], [(1, 1.7e308), (0, -1.7e308)]
+    assert only([rule(aggregation=Aggregation.DELTA, group_by=())], {A: risen, B: fallen}).outcome is Outcome.ERROR
+
+
+def test_a_median_of_great_numbers_is_one_of_them():
+    found = only([rule(aggregation=Aggregation.P50)], {A: [(0, -1.7e308), (1, 1e308), (2, 1.7e308)]})
+    assert (found.outcome, found.value) == (Outcome.FIRING, 1e308)

@@ -20,11 +20,12 @@ from app.alerts.limits import limits_of
 from app.alerts.schemas import alert_out
 from app.core import idempotency, live, ticks
 from app.core.clock import monotonic, utcnow
+from app.core.queue import nudge
 from app.core.runtime import Runtime
 from app.heartbeats import service as heartbeats
 from app.notifications import service as notifications
 from app.notifications.domain import Done, Sending, Subject
-from app.reports import reports_of
+from app.reports import fingerprints_of, reports_of
 from app.rules import service as rules
 from app.rules.domain import Verdict
 from app.settings import Settings
@@ -55,7 +56,10 @@ def evaluate(runtime: Runtime) -> int:
 
 
 def _evaluate(session: Session, redis: Redis, arrived: Sequence[Series], now: datetime, settings: Settings) -> int:
-    claim = rules.claim_due(session, arrived, now, settings.evaluation_batch)
+    claim = rules.claim_due(session, redis, arrived, now, settings.evaluation_batch)
+    if claim.left:
+        telemetry.put_back(redis, claim.left)
+        nudge(session, "evaluation")
     if not claim.claimed:
         return 0
     windows = telemetry.windows(redis, rules.windows_wanted(claim), now)
@@ -70,8 +74,10 @@ def _settle(
     """Let verdicts open, keep and resolve alerts, and save how the evaluations went."""
     if claim.withdrawn:
         alerts.withdraw(session, [rule.id for rule in claim.withdrawn], now)
-    watched = alert_store.watched_fingerprints(session, [rule.id for rule in claim.rules])
-    reports = list(reports_of(verdicts, watched, now))
+    whole = [rule.id for rule in claim.rules if rule.id not in claim.parts]
+    single = fingerprints_of([verdict for verdict in verdicts if verdict.rule.id in claim.parts])
+    watched = alert_store.watched(session, whole, single)
+    reports = list(reports_of(verdicts, watched, now, known=watched))
     outcomes = alerts.absorb(session, reports, now, limits_of(settings))
     dropped = Counter(str(said.rule_id) for said, became in zip(reports, outcomes, strict=True) if became.dropped)
     if rules.record(session, redis, claim, verdicts, now, utcnow() - now, dropped):

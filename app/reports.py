@@ -1,48 +1,67 @@
 """What rules found, as reports of alerts."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from app.alerts.domain.alert import Report
+from app.alerts.domain.alert import Report, Watched
 from app.core.durations import format_duration
 from app.rules.domain import NoData, Operator, Outcome, Rule, Source, Verdict
-from app.rules.domain.identity import annotations_of, identity_of
+from app.rules.domain.identity import Identity, annotations_of, identity_of
 from app.rules.domain.templates import parse_template, uses_value
 
 _SOURCE = "rules"
-_NOTHING: frozenset[str] = frozenset()
+_SAY_AGAIN_AFTER = timedelta(seconds=4)  # less than an interval: samples that arrive in between write nothing
 _PLACE = {outcome: place for place, outcome in enumerate(Outcome)}  # firing first, then what is held
 
 
 def reports_of(
-    verdicts: Sequence[Verdict], watched: Mapping[str, set[str] | frozenset[str]], now: datetime
+    verdicts: Sequence[Verdict],
+    watched: Mapping[str, Collection[str]],
+    now: datetime,
+    known: Mapping[str, Mapping[str, Watched]] | None = None,
 ) -> Iterator[Report]:
     """Verdicts as reports; "condition is false" is worth one only where an alert waits for it.
 
     `watched` are, by rule, the fingerprints of the alerts that do. Groups that alert_labels make one alert are one: it
-    fires while one of them does.
+    fires while one of them does. What is `known` of alerts saves reports that would say the same again.
     """
     for rule_id, of_rule in groupby(verdicts, key=lambda verdict: verdict.rule.id):
-        waiting = watched.get(rule_id, _NOTHING)
+        waiting, seen = watched.get(rule_id, ()), (known or {}).get(rule_id, {})
         spoken: set[str] = set()
         found = sorted(of_rule, key=lambda one: _PLACE[one.outcome])
         for verdict in found:
-            if verdict.outcome is Outcome.FIRING or waiting:
-                report = report_of(verdict, now)
-                if report.firing or (report.fingerprint in waiting - spoken and _ends(verdict)):
-                    yield report
-                spoken.add(report.fingerprint)
+            firing = verdict.outcome is Outcome.FIRING
+            if firing or waiting:
+                identity = identity_of(verdict.rule, verdict.labels, verdict.value)
+                ends = identity.fingerprint in waiting and identity.fingerprint not in spoken and _ends(verdict)
+                if (firing and not _said_just_now(verdict, seen.get(identity.fingerprint), now)) or ends:
+                    yield report_of(verdict, identity, now)
+                spoken.add(identity.fingerprint)
         if waiting and _tells_by_silence(found):
-            for fingerprint in sorted(waiting - spoken):
+            for fingerprint in sorted(set(waiting) - spoken):
                 yield _gone(found[0].rule, fingerprint, now)
 
 
-def report_of(verdict: Verdict, now: datetime) -> Report:
+def fingerprints_of(verdicts: Sequence[Verdict]) -> list[str]:
+    """The fingerprints of the alerts that verdicts speak of."""
+    return [identity_of(one.rule, one.labels, one.value).fingerprint for one in verdicts]
+
+
+def _said_just_now(verdict: Verdict, alert: Watched | None, now: datetime) -> bool:
+    """Whether a firing verdict tells nothing that its alert has not heard a moment ago."""
+    return (
+        alert is not None
+        and alert.steady
+        and alert.value == verdict.value
+        and now - alert.last_seen_at < _SAY_AGAIN_AFTER
+    )
+
+
+def report_of(verdict: Verdict, identity: Identity, now: datetime) -> Report:
     """What a verdict says of the alert of its group."""
     rule = verdict.rule
-    identity = identity_of(rule, verdict.labels, verdict.value)
     labels = dict(identity.labels)
     if rule.service:
         labels.setdefault("service", rule.service)

@@ -13,14 +13,26 @@ from workers.stage import drain, runtime
 
 _PATIENCE_S = 1.0  # with servers; what they answer later is settled by the round's own thread
 _lock = threading.Lock()
+_evaluating, _more = threading.Lock(), threading.Event()
 _rounds: list[Rounds] = []  # of this process; made at first use
 
 
 @shared_task(name="evaluation.evaluate", queue="evaluation")
 def evaluate(asked_by_beat: bool = False) -> None:
-    """Evaluate the rules that are due."""
-    batch = runtime().settings.evaluation_batch
-    drain("evaluation", pipeline.evaluate, asked_by_beat=asked_by_beat, batch=batch)
+    """Evaluate the rules that are due; while another thread does, leave it a note that there is more to be done.
+
+    Two at a time would share one core and wait for each other's rows.
+    """
+    open_ends = runtime()
+    open_ends.queue.taken("evaluation")
+    _more.set()
+    while _more.is_set() and _evaluating.acquire(blocking=False):
+        try:
+            _more.clear()
+            batch = open_ends.settings.evaluation_batch
+            drain("evaluation", pipeline.evaluate, asked_by_beat=asked_by_beat, batch=batch)
+        finally:
+            _evaluating.release()
 
 
 @shared_task(name="evaluation.ask", queue="evaluation")

@@ -139,11 +139,30 @@ def moment_of(at_ms: int) -> datetime:
 
 @dataclass(frozen=True)
 class Window:
-    """A window to be read: all series of a metric that satisfy the matchers, (now - length, now]."""
+    """A window to be read: all series of a metric that satisfy the matchers, (now - length, now].
+
+    With `near`, which satisfy them, only these; with `by` too, all that have the same values of these labels as one of
+    them.
+    """
 
     metric: str
     matchers: tuple[Matcher, ...]
     length: timedelta
+    near: tuple[Series, ...] | None = None
+    by: tuple[str, ...] | None = None
+
+    def chosen(self, index: "SeriesIndex") -> list[Series]:
+        """The series that it means, of those of its metric."""
+        if self.near is not None and self.by is None:
+            return list(self.near)
+        found = [index.series[position] for position in index.select(self.matchers)]
+        if self.near is None or self.by is None:
+            return found
+        keys = {self._key(one) for one in self.near}
+        return [one for one in found if self._key(one) in keys]
+
+    def _key(self, series: Series) -> tuple[str | None, ...]:
+        return tuple(series.labels.get(name) for name in self.by or ())
 
 
 @dataclass(frozen=True)

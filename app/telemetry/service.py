@@ -105,6 +105,11 @@ def take_arrivals(redis: Redis, limit: int) -> list[Series]:
     return store.take_arrived(redis, limit)
 
 
+def put_back(redis: Redis, series: Sequence[Series]) -> None:
+    """Let series be taken as arrivals again."""
+    store.mark_arrived(redis, series)
+
+
 @contextmanager
 def arrivals(redis: Redis, limit: int) -> Iterator[list[Series]]:
     """take_arrivals() for the time of the block; when that fails, the marks are put back."""
@@ -129,8 +134,7 @@ def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
     for window in wanted:
         # A sample at exactly now - length lies outside: t > now - length.
         start_ms = milliseconds(now - window.length) + 1
-        index = indices[window.metric]
-        chosen = [index.series[position] for position in index.select(window.matchers)]
+        chosen = window.chosen(indices[window.metric])
         selected.append(tuple(sorted(positions.setdefault(series, len(positions)) for series in chosen)))
         for series in chosen:
             first[series] = min(start_ms, first.get(series, start_ms))
@@ -138,6 +142,12 @@ def windows(redis: Redis, wanted: Sequence[Window], now: datetime) -> Windows:
     nothing = (np.empty(0, np.int64), np.empty(0, np.float64))
     read = windows_of(now, tuple(positions), [found.get(series, nothing) for series in positions])
     return replace(read, selected=tuple(selected))
+
+
+def n_selected(redis: Redis, wanted: Sequence[Window]) -> list[int]:
+    """How many series each window selects."""
+    indices = registry.indices(redis, sorted({window.metric for window in wanted}))
+    return [len(indices[window.metric].select(window.matchers)) for window in wanted]
 
 
 def span(redis: Redis, series: Sequence[Series], since_ms: int, until: datetime) -> Windows:

@@ -174,7 +174,7 @@ def test_starter_rules_are_made_once_and_a_deleted_one_does_not_come_back(call, 
     assert ensure() == []
     call("DELETE", "/rules/host_cpu_busy")
     with runtime.transaction() as session:
-        claim = service.claim_due(session, [], now + timedelta(seconds=60), 100)
+        claim = service.claim_due(session, runtime.redis, [], now + timedelta(seconds=60), 100)
         service.record(session, runtime.redis, claim, [], now)
     assert ensure() == []
     shown = {one["id"]: one for one in call("GET", "/rules").json["items"]}

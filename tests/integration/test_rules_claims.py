@@ -40,7 +40,7 @@ def claim(runtime):
 
     def run(now=NOW, *arrivals, limit=100):
         with runtime.transaction() as session:
-            found = service.claim_due(session, arrivals, now, limit)
+            found = service.claim_due(session, runtime.redis, arrivals, now, limit)
             windows = telemetry.windows(runtime.redis, service.windows_wanted(found), now)
             service.record(session, runtime.redis, found, service.evaluate(found.rules, windows), now)
             return found
@@ -123,7 +123,7 @@ def test_a_claim_that_fails_leaves_the_rules_as_due_as_they_were(make, claim, ru
 
     def fail():
         with runtime.transaction() as session:
-            assert ids(service.claim_due(session, [], NOW, 100)) == ["r"]
+            assert ids(service.claim_due(session, runtime.redis, [], NOW, 100)) == ["r"]
             raise RuntimeError("the worker dies")
 
     with pytest.raises(RuntimeError, match="the worker dies"):
@@ -136,13 +136,13 @@ def test_two_workers_never_evaluate_the_same_rule_at_once(make, runtime, other_r
         make(f"r{n}")
     if runtime.engine.dialect.name == "sqlite":
         with runtime.transaction() as session:
-            first = ids(service.claim_due(session, [], NOW, 2))
+            first = ids(service.claim_due(session, runtime.redis, [], NOW, 2))
         with other_runtime.transaction() as session:
-            second = ids(service.claim_due(session, [], NOW, 4))
+            second = ids(service.claim_due(session, runtime.redis, [], NOW, 4))
     else:
         with runtime.transaction() as one, other_runtime.transaction() as two:
-            first = ids(service.claim_due(one, [], NOW, 2))
-            second = ids(service.claim_due(two, [series()], NOW, 4))
+            first = ids(service.claim_due(one, runtime.redis, [], NOW, 2))
+            second = ids(service.claim_due(two, runtime.redis, [series()], NOW, 4))
     assert len(first) == len(second) == 2
     assert sorted(first + second) == [f"r{n}" for n in range(4)]
 
@@ -198,7 +198,7 @@ def test_a_rule_that_cannot_be_evaluated_fails_alone(make, runtime, get):
     make("good")
     make("bad")
     with runtime.transaction() as session:
-        found = service.claim_due(session, [], NOW, 10)
+        found = service.claim_due(session, runtime.redis, [], NOW, 10)
         windows = telemetry.windows(runtime.redis, service.windows_wanted(found), NOW)
         for rule in found.rules:
             if rule.id == "bad":
@@ -213,7 +213,7 @@ def test_dropped_pending_alerts_are_counted(make, get, runtime):
     make("r")
     for n in (2, 3):
         with runtime.transaction() as session:
-            found = service.claim_due(session, [], NOW + n * timedelta(minutes=1), 10)
+            found = service.claim_due(session, runtime.redis, [], NOW + n * timedelta(minutes=1), 10)
             service.record(
                 session, runtime.redis, found, [Verdict(found.rules[0], {}, Outcome.OK, 1.0, 1)], NOW, dropped={"r": n}
             )
@@ -282,7 +282,7 @@ def test_a_claim_takes_the_same_statements_however_many_rules(make, runtime):
 
         sa.event.listen(runtime.engine, "before_cursor_execute", note)
         with runtime.transaction() as session:
-            found = service.claim_due(session, [Series.of(f"m{n_rules}", {})], NOW, 100)
+            found = service.claim_due(session, runtime.redis, [Series.of(f"m{n_rules}", {})], NOW, 100)
             service.record(session, runtime.redis, found, [], NOW)
         sa.event.remove(runtime.engine, "before_cursor_execute", note)
         assert len(found.rules) == n_rules

@@ -176,6 +176,15 @@ class Report:
         return self.rule_id is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a rule's evaluation needs to know of an alert; `steady` is one that fires and is not about to end."""
+
+    steady: bool
+    value: float | None
+    last_seen_at: datetime
+
+
 def status_of(signal: Signal, handling: Handling, suppressed: bool) -> Status:
     """The status that the axes show."""
     if signal is Signal.CLOSED:

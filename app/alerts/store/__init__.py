@@ -12,7 +12,7 @@ from app.alerts.store.alerts import (
     save,
     select_alerts,
     take_out_of_line,
-    watched_fingerprints,
+    watched,
 )
 from app.alerts.store.rows import ALERTS, TIMELINE, TOMBSTONES, AlertRow, TimelineRow, TombstoneRow
 from app.alerts.store.timeline import append_entries, timeline_of
@@ -41,5 +41,5 @@ __all__ = [
     "take_out_of_line",
     "timeline_of",
     "tombstones_of",
-    "watched_fingerprints",
+    "watched",
 ]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
-from app.alerts.domain.alert import Alert, Handling, Key, Resolution, Signal, Status
+from app.alerts.domain.alert import Alert, Handling, Key, Resolution, Signal, Status, Watched
 from app.alerts.store.rows import ALERTS, OPEN, TIMELINE
 from app.core.db import LostRace, among, insert_many, update_many
 from app.core.severity import Severity
@@ -105,19 +105,25 @@ def drop(session: Session, alerts: Sequence[Alert]) -> None:
         session.execute(sa.update(ALERTS).where(among(session, ALERTS.c.id, before)).values(latest=True))
 
 
-def watched_fingerprints(session: Session, rule_ids: Sequence[str]) -> dict[str, set[str]]:
-    """By rule, the fingerprints of its alerts to which the news "condition is false" matters."""
-    query = sa.select(ALERTS.c.rule_id, ALERTS.c.fingerprint).where(
-        among(session, ALERTS.c.rule_id, rule_ids),
-        sa.or_(
-            sa.text(OPEN),
-            sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
-            ALERTS.c.pending_since.is_not(None),
-        ),
+def watched(
+    session: Session, rule_ids: Sequence[str], fingerprints: Sequence[str] = ()
+) -> dict[str, dict[str, Watched]]:
+    """By rule and fingerprint, alerts to which "condition is false" matters: those of rules, and single ones."""
+    steady = (ALERTS.c.signal == Signal.FIRING.value) & ALERTS.c.clearing_since.is_(None)
+    chosen = among(session, ALERTS.c.rule_id, rule_ids)
+    if fingerprints:
+        single = among(session, ALERTS.c.fingerprint, fingerprints) & ALERTS.c.rule_id.is_not(None)
+        chosen |= single & sa.text("latest")  # names the index
+    waiting = sa.or_(
+        sa.text(OPEN),
+        sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
+        ALERTS.c.pending_since.is_not(None),
     )
-    found: dict[str, set[str]] = {}
-    for rule_id, fingerprint in session.execute(query):
-        found.setdefault(rule_id, set()).add(fingerprint)
+    query = sa.select(ALERTS.c.rule_id, ALERTS.c.fingerprint, steady, ALERTS.c.value, ALERTS.c.last_seen_at)
+    query = query.where(chosen, waiting)
+    found: dict[str, dict[str, Watched]] = {}
+    for rule_id, fingerprint, *state in session.execute(query):
+        found.setdefault(rule_id, {})[fingerprint] = Watched(*state)
     return found
 
 

@@ -1,7 +1,7 @@
 """Evaluations: claim what is due, judge it, and save how it went."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 
@@ -17,10 +17,13 @@ from app.rules.domain.evaluation import GroupKey
 from app.rules.domain.health import RULE_TROUBLE, Condition, condition_of
 from app.rules.domain.identity import without_doubles
 from app.rules.domain.rule import Health, Rule
+from app.rules.domain.selection import due_by_arrival
 from app.rules.domain.verdict import Outcome, Verdict
-from app.telemetry.domain import Series, Window, Windows
+from app.telemetry import service as telemetry
+from app.telemetry.domain import Series, Window, Windows, milliseconds
 
 log = structlog.get_logger(__name__)
+_LATER = timedelta(seconds=1)
 Baselines = Mapping[GroupKey, Baseline | str]
 
 
@@ -35,16 +38,33 @@ class Claim:
     withdrawn: tuple[store.Claimed, ...]
     broken: Mapping[str, str]
     claimed: tuple[store.Claimed, ...]
+    parts: Mapping[str, tuple[Series, ...]] = field(default_factory=dict)  # rules that are judged for these series only
+    left: tuple[Series, ...] = ()  # arrivals whose rules another worker is evaluating: it may have read too early
 
 
-def claim_due(session: Session, arrivals: Sequence[Series], now: datetime, limit: int) -> Claim:
+def claim_due(session: Session, redis: Redis, arrivals: Sequence[Series], now: datetime, limit: int) -> Claim:
     """At most `limit` rules that are due, or that select one of the series that arrived; nobody else has them.
 
     The claim lasts as long as the transaction: when that fails, the rules are as due as they were. Rules that ask a
     Prometheus-compatible server are claimed by claim_queries().
     """
-    arrived = sorted(store.index(session).due(arrivals)) if arrivals else []
-    return _claim(store.claim(session, now, arrived, limit))
+    arrived = store.index(session).selecting(arrivals) if arrivals else {}
+    n_selected = telemetry.n_selected(redis, [one.rule.wanted for one in arrived.values()]) if arrived else []
+    due = due_by_arrival(arrived, dict(zip(arrived, n_selected, strict=True)))
+    if due.later:
+        store.make_due(session, due.later, now + _LATER)
+    claimed = store.claim(session, now, sorted((*due.whole, *due.parts)), limit, sorted(due.parts))
+    # Those that were due anyway are judged as a whole: their next turn has been set.
+    next_ms = milliseconds(now)
+    parts = {
+        row.id: due.parts[row.id]
+        for row in claimed
+        if row.id in due.parts and row.due_at_ms != next_ms + row.interval_ms
+    }
+    taken = {row.id for row in claimed}
+    busy = [arrived[rule_id] for rule_id in (*due.whole, *due.parts) if rule_id not in taken and len(claimed) < limit]
+    left = dict.fromkeys(series for one in busy for series in one.series)
+    return replace(_claim(claimed), parts=parts, left=tuple(left))
 
 
 def datasources_due(session: Session, now: datetime) -> list[str | None]:
@@ -64,7 +84,10 @@ def still_claimed(session: Session, claim: Claim, leased_at: datetime, lease: ti
 
 def windows_wanted(claim: Claim) -> list[Window]:
     """The windows that the claim's rules ask for, in their order."""
-    return [rule.wanted for rule in claim.rules]
+    return [
+        replace(rule.wanted, near=claim.parts[rule.id], by=rule.grouping) if rule.id in claim.parts else rule.wanted
+        for rule in claim.rules
+    ]
 
 
 def evaluate(rules: Sequence[Rule], windows: Windows, baselines: Baselines | None = None) -> list[Verdict]:
@@ -95,6 +118,8 @@ def record(
 ) -> bool:
     """Save how the evaluations went, where that is new, and end withdrawals; the verdicts are kept after the commit.
 
+    A rule that was judged for some of its series only leaves health and verdicts to its next turn.
+
     `duration` is how long the batch took; `dropped` counts, by rule, alerts that were pending and whose condition did
     not hold long enough. Returns whether the alerts of our own (see store.troubles) may be others now.
     """
@@ -103,6 +128,8 @@ def record(
     changed, troubled = [], False
     for row in claim.claimed:
         new = _condition(rules.get(row.id), by_rule.get(row.id, ()), claim.broken.get(row.id))
+        if row.id in claim.parts:
+            new = Condition(Health(row.health), row.health_reason, row.trouble)
         n_dropped = row.n_dropped + (dropped or {}).get(row.id, 0)
         now_there = (new.health.value, new.reason, new.trouble, n_dropped)
         if now_there != (row.health, row.health_reason, row.trouble, row.n_dropped):
@@ -112,7 +139,11 @@ def record(
     store.save_health(session, changed)
     if claim.withdrawn:
         store.finish_withdrawals(session, claim.withdrawn)
-    latest = {rule_id: verdicts.latest_of(of_rule, now, duration) for rule_id, of_rule in by_rule.items()}
+    latest = {
+        rule_id: verdicts.latest_of(of_rule, now, duration)
+        for rule_id, of_rule in by_rule.items()
+        if rule_id not in claim.parts
+    }
     after_commit(session, "verdicts", lambda: verdicts.keep(redis, latest))
     return troubled or bool(claim.withdrawn)
 

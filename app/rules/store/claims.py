@@ -18,15 +18,23 @@ _COLUMNS = [getattr(RuleRow, column.name) for column in fields(Claimed)]
 _OURS = (RuleRow.source != Source.PROMETHEUS.value) | sa.not_(RuleRow.enabled) | RuleRow.deleted_at.is_not(None)
 
 
-def claim(session: Session, now: datetime, arrived: Sequence[str], limit: int) -> list[Claimed]:
+def claim(
+    session: Session, now: datetime, arrived: Sequence[str], limit: int, parts: Sequence[str] = ()
+) -> list[Claimed]:
     """At most `limit` rules that are due, or in `arrived`: ONE guarded UPDATE, which also sets when they are due again.
 
-    What another worker is evaluating just now is left to it. Evaluations that were missed are counted.
+    Those of the arrived that are in `parts` and not due stay due when they were. What another worker is evaluating just
+    now is left to it. Evaluations that were missed are counted.
     """
-    due = RuleRow.due_at_ms <= milliseconds(now)
+    now_ms = milliseconds(now)
+    due = RuleRow.due_at_ms <= now_ms
+    values = {}
     if arrived:
         due |= among(session, RULES.c.id, arrived) & RuleRow.due_at_ms.is_not(None)
-    claimed = _claim(session, now, due & _OURS, limit)
+    if parts:
+        stays = among(session, RULES.c.id, parts) & (RuleRow.due_at_ms > now_ms)
+        values["due_at_ms"] = sa.case((stays, RuleRow.due_at_ms), else_=now_ms + RuleRow.interval_ms)
+    claimed = _claim(session, now, due & _OURS, limit, **values)
     left = set(arrived).difference(row.id for row in claimed) if len(claimed) == limit else set()
     if left:
         make_due(session, sorted(left), now)
@@ -77,10 +85,12 @@ def _claim(session: Session, now: datetime, due: sa.ColumnElement[bool], limit: 
         sa.update(RuleRow)
         .where(RuleRow.id.in_(sa.select(chosen.c.id)))
         .values(
-            due_at_ms=now_ms + RuleRow.interval_ms,
-            last_evaluated_at=now,
-            n_missed=RuleRow.n_missed + sa.case((late > 0, late // RuleRow.interval_ms), else_=0),
-            **values,
+            {
+                "due_at_ms": now_ms + RuleRow.interval_ms,
+                "last_evaluated_at": now,
+                "n_missed": RuleRow.n_missed + sa.case((late > 0, late // RuleRow.interval_ms), else_=0),
+                **values,
+            }
         )
         .returning(*_COLUMNS)
         .execution_options(synchronize_session=False)
@@ -88,18 +98,18 @@ def _claim(session: Session, now: datetime, due: sa.ColumnElement[bool], limit: 
     return [Claimed(*found) for found in session.execute(update).all()]
 
 
-def make_due(session: Session, ids: Sequence[str], now: datetime) -> None:
-    """Make rules due that are not yet, so that the next claim takes them."""
-    now_ms = milliseconds(now)
+def make_due(session: Session, ids: Sequence[str], at: datetime) -> None:
+    """Make rules due at a moment that would be so later only."""
+    at_ms = milliseconds(at)
     free = (
         sa.select(RuleRow.id)
-        .where(among(session, RULES.c.id, ids), RuleRow.due_at_ms > now_ms)
+        .where(among(session, RULES.c.id, ids), RuleRow.due_at_ms > at_ms)
         .with_for_update(skip_locked=True)  # two workers that wait for each other's rules would be a deadlock
     )
     session.execute(
         sa.update(RuleRow)
         .where(RuleRow.id.in_(free))
-        .values(due_at_ms=now_ms)
+        .values(due_at_ms=at_ms)
         .execution_options(synchronize_session=False)
     )
 

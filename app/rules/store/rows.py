@@ -118,6 +118,8 @@ class Claimed:
     health_reason: str | None
     trouble: str | None
     n_dropped: int
+    due_at_ms: int
+    interval_ms: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from app.alerts.domain.alert import Report
 from app.core.durations import format_duration
 from app.rules.domain import NoData, Operator, Outcome, Rule, Source, Verdict
-from app.rules.domain.identity import annotations_of, identity_of
+from app.rules.domain.identity import Identity, annotations_of, identity_of
 from app.rules.domain.templates import parse_template, uses_value
 
 _SOURCE = "rules"
@@ -30,19 +30,19 @@ def reports_of(
         found = sorted(of_rule, key=lambda one: _PLACE[one.outcome])
         for verdict in found:
             if verdict.outcome is Outcome.FIRING or waiting:
-                report = report_of(verdict, now)
-                if report.firing or (report.fingerprint in waiting - spoken and _ends(verdict)):
-                    yield report
-                spoken.add(report.fingerprint)
+                identity = identity_of(verdict.rule, verdict.labels, verdict.value)
+                known = identity.fingerprint
+                if verdict.outcome is Outcome.FIRING or (known in waiting and known not in spoken and _ends(verdict)):
+                    yield report_of(verdict, identity, now)
+                spoken.add(known)
         if waiting and _tells_by_silence(found):
             for fingerprint in sorted(waiting - spoken):
                 yield _gone(found[0].rule, fingerprint, now)
 
 
-def report_of(verdict: Verdict, now: datetime) -> Report:
-    """What a verdict says of the alert of its group."""
+def report_of(verdict: Verdict, identity: Identity, now: datetime) -> Report:
+    """What a verdict says of the alert of its group, whose identity is this."""
     rule = verdict.rule
-    identity = identity_of(rule, verdict.labels, verdict.value)
     labels = dict(identity.labels)
     if rule.service:
         labels.setdefault("service", rule.service)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from app import pipeline
+from app.core.clock import utcnow
 from tests.integration.evaluating import damage, evaluate_all, keep
 
 RULE = {
@@ -222,3 +224,22 @@ def test_verdicts_that_another_release_left_are_as_good_as_none(runtime, make, c
     (rule,) = call("GET", "/rules").json["items"]
     assert rule["n_series"] is None
     assert call("GET", "/rules/r/verdicts").json["verdicts"] == []
+
+
+def test_a_person_may_resolve_an_alert_about_ourselves_and_it_comes_back_only_when_it_was_over(
+    runtime, make, alerts, call
+):
+    make("bad")
+    damage(runtime, "bad")
+    evaluate_all(runtime)
+    (alert,) = call("GET", "/alerts").json["items"]
+    assert call("POST", f"/alerts/{alert['id']}/resolve", {"note": "known"}).status_code == 200
+    pipeline.tidy(runtime, utcnow())
+    assert alerts() == [("RuleBroken", "RESOLVED")]
+
+    call("PUT", "/rules/bad", RULE)
+    evaluate_all(runtime)
+    assert alerts() == [("RuleBroken", "RESOLVED")]
+    damage(runtime, "bad")
+    evaluate_all(runtime)
+    assert alerts() == [("RuleBroken", "ACTIVE")]

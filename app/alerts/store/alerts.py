@@ -108,12 +108,7 @@ def drop(session: Session, alerts: Sequence[Alert]) -> None:
 def watched_fingerprints(session: Session, rule_ids: Sequence[str]) -> dict[str, set[str]]:
     """By rule, the fingerprints of its alerts to which the news "condition is false" matters."""
     query = sa.select(ALERTS.c.rule_id, ALERTS.c.fingerprint).where(
-        among(session, ALERTS.c.rule_id, rule_ids),
-        sa.or_(
-            sa.text(OPEN),
-            sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
-            ALERTS.c.pending_since.is_not(None),
-        ),
+        among(session, ALERTS.c.rule_id, rule_ids), _awaits_its_end()
     )
     found: dict[str, set[str]] = {}
     for rule_id, fingerprint in session.execute(query):
@@ -121,10 +116,20 @@ def watched_fingerprints(session: Session, rule_ids: Sequence[str]) -> dict[str,
     return found
 
 
-def open_fingerprints(session: Session, namespace: str) -> list[str]:
-    """Fingerprints of the open alerts of a namespace."""
-    query = sa.select(ALERTS.c.fingerprint).where(ALERTS.c.namespace == namespace, sa.text(OPEN))
-    return list(session.scalars(query.order_by(ALERTS.c.fingerprint)))
+def awaiting_fingerprints(session: Session, namespace: str) -> list[str]:
+    """The same of a namespace, without those that are closed."""
+    alive = ALERTS.c.status.in_([status.value for status in Status if status is not Status.CLOSED])  # by the index
+    query = sa.select(ALERTS.c.fingerprint).where(ALERTS.c.namespace == namespace, alive, _awaits_its_end())
+    return list(session.scalars(query.distinct().order_by(ALERTS.c.fingerprint)))
+
+
+def _awaits_its_end() -> sa.ColumnElement[bool]:
+    """Whether an alert is open, or somebody resolved it while its source still says that it fires."""
+    return sa.or_(
+        sa.text(OPEN),
+        sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
+        ALERTS.c.pending_since.is_not(None),
+    )
 
 
 def due_for_dispatch(session: Session, now: datetime, limit: int) -> list[str]:

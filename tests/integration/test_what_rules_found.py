@@ -291,3 +291,12 @@ def test_another_condition_of_an_anomaly_rule_begins_another_past(call, get, run
     call("PATCH", "/rules/queue", {"aggregation": "max"})
     evaluate_all(runtime)
     assert len(written(runtime)) == 2
+
+
+def test_a_rule_that_is_switched_off_is_never_late(call, get, runtime):
+    call("POST", "/rules", RULE)
+    call("POST", "/rules/queue/disable")  # due once more, so that its alerts are resolved
+    with runtime.transaction() as session:
+        session.execute(sa.update(RULES).values(due_at_ms=milliseconds(utcnow()) - 60_000))
+    assert get("/rules/queue")["health"] == "pending"
+    assert get("/rules", health="late")["items"] == []

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.alerts import service as alerts
 from app.alerts import store as alert_store
-from app.alerts.domain.alert import Report
+from app.alerts.domain.alert import INTERNAL, Report
 from app.alerts.limits import limits_of
 from app.core.labels import fingerprint
 from app.core.severity import Severity
@@ -20,7 +20,6 @@ from app.rules.domain.health import NO_DATA_TROUBLE, SOURCE_TROUBLE
 from app.rules.store import Trouble
 from app.settings import Settings
 
-NAMESPACE = "internal"
 _NAMED = 10  # rules that a description names
 
 
@@ -28,7 +27,7 @@ def tell(session: Session, now: datetime, settings: Settings) -> None:
     """Open, keep and resolve the alerts that the rules' troubles ask for."""
     reports = [*reports_of(rule_store.troubles(session), now)]
     firing = {report.fingerprint for report in reports}
-    over = [_ended(one, now) for one in alert_store.open_fingerprints(session, NAMESPACE) if one not in firing]
+    over = [_ended(one, now) for one in alert_store.awaiting_fingerprints(session, INTERNAL) if one not in firing]
     alerts.absorb(session, [*reports, *over], now, limits_of(settings))
 
 
@@ -75,8 +74,8 @@ def _report(
     name: str, severity: Severity, labels: dict[str, str], description: str, reason: str, now: datetime
 ) -> Report:
     return Report(
-        fingerprint=fingerprint(NAMESPACE, {**labels, "alertname": name}),
-        namespace=NAMESPACE,
+        fingerprint=fingerprint(INTERNAL, {**labels, "alertname": name}),
+        namespace=INTERNAL,
         actor="engine",
         name=name,
         severity=severity,
@@ -92,7 +91,7 @@ def _report(
 def _ended(known: str, now: datetime) -> Report:
     return Report(
         fingerprint=known,
-        namespace=NAMESPACE,
+        namespace=INTERNAL,
         actor="engine",
         name="",
         severity=Severity.INFO,

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import marshmallow as ma
 import yaml
+from flask.cli import with_appcontext
 
 from app.alerts.limits import limits_of
 from app.backtest.domain import Fired, Rehearsal, Score, moments_of, rehearse, score
@@ -76,6 +77,7 @@ class Run:
 @click.option("--last", type=Span(), default="1d", show_default=True, help="With --stored: how far back.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each file.")
 @click.option("--all", "list_all", is_flag=True, help=f"List every firing, not only the first {_NAMED} of each file.")
+@with_appcontext
 def backtest(
     files: Sequence[Path],
     rule_file: Path | None,
@@ -98,9 +100,11 @@ def backtest(
         settings = read_settings()
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    rule = _rule(rule_file, options, settings)
     if stored == bool(files):
         raise click.UsageError("name files with samples, or say --stored")
+    if options["step"] == timedelta(0):
+        raise click.BadParameter("use a duration longer than 0s", param_hint="--step")
+    rule = _rule(rule_file, options, settings)
     windows = _document(labelled) if labelled else None
     metric = rule.metric if rule_file else options["metric"]
     runs = (

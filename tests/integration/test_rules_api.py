@@ -188,3 +188,16 @@ def test_a_starter_id_that_somebody_uses_is_left_alone(call, runtime):
     with runtime.transaction() as session:
         assert "host_cpu_busy" not in service.ensure_starter_rules(session, datetime.now(UTC))
     assert call("GET", "/rules/host_cpu_busy").json["name"] == SEED["name"]
+
+
+def test_a_starter_id_that_somebody_used_and_deleted_goes_on_with_its_versions(call, runtime):
+    call("POST", "/rules", body={**SEED, "id": "host_cpu_busy"})
+    call("DELETE", "/rules/host_cpu_busy")
+    now = datetime.now(UTC)
+    with runtime.transaction() as session:
+        service.record(session, runtime.redis, service.claim_due(session, [], now, 100), [], now)
+    with runtime.transaction() as session:
+        assert "host_cpu_busy" in service.ensure_starter_rules(session, now)
+    assert call("GET", "/rules/host_cpu_busy").json["version"] == 3
+    kept = call("GET", "/rules/host_cpu_busy/versions").json["items"]
+    assert [(one["version"], one["change"]) for one in kept] == [(3, "created"), (2, "deleted"), (1, "created")]

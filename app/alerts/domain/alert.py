@@ -8,6 +8,7 @@ from typing import Any
 from app.core.severity import Severity
 
 Key = tuple[str, str]  # namespace, fingerprint
+INTERNAL = "internal"  # the namespace of alerts about ourselves
 
 
 class Signal(StrEnum):
@@ -172,8 +173,8 @@ class Report:
 
     @property
     def by_rule(self) -> bool:
-        """Whether one of our rules speaks, and not a foreign source."""
-        return self.rule_id is not None
+        """Whether the system speaks, by one of its rules or about itself, and not a foreign source."""
+        return self.rule_id is not None or self.namespace == INTERNAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,23 +114,28 @@ def watched(
     if fingerprints:
         single = among(session, ALERTS.c.fingerprint, fingerprints) & ALERTS.c.rule_id.is_not(None)
         chosen |= single & sa.text("latest")  # names the index
-    waiting = sa.or_(
-        sa.text(OPEN),
-        sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
-        ALERTS.c.pending_since.is_not(None),
-    )
     query = sa.select(ALERTS.c.rule_id, ALERTS.c.fingerprint, steady, ALERTS.c.value, ALERTS.c.last_seen_at)
-    query = query.where(chosen, waiting)
+    query = query.where(chosen, _awaits_its_end())
     found: dict[str, dict[str, Watched]] = {}
     for rule_id, fingerprint, *state in session.execute(query):
         found.setdefault(rule_id, {})[fingerprint] = Watched(*state)
     return found
 
 
-def open_fingerprints(session: Session, namespace: str) -> list[str]:
-    """Fingerprints of the open alerts of a namespace."""
-    query = sa.select(ALERTS.c.fingerprint).where(ALERTS.c.namespace == namespace, sa.text(OPEN))
-    return list(session.scalars(query.order_by(ALERTS.c.fingerprint)))
+def awaiting_fingerprints(session: Session, namespace: str) -> list[str]:
+    """The same of a namespace, without those that are closed."""
+    alive = ALERTS.c.status.in_([status.value for status in Status if status is not Status.CLOSED])  # by the index
+    query = sa.select(ALERTS.c.fingerprint).where(ALERTS.c.namespace == namespace, alive, _awaits_its_end())
+    return list(session.scalars(query.distinct().order_by(ALERTS.c.fingerprint)))
+
+
+def _awaits_its_end() -> sa.ColumnElement[bool]:
+    """Whether an alert is open, or somebody resolved it while its source still says that it fires."""
+    return sa.or_(
+        sa.text(OPEN),
+        sa.and_(ALERTS.c.signal != Signal.FIRING.value, ALERTS.c.source_firing),
+        ALERTS.c.pending_since.is_not(None),
+    )
 
 
 def due_for_dispatch(session: Session, now: datetime, limit: int) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from app.core.durations import format_duration
-from app.rules.domain.rule import Rule
+from app.rules.domain.rule import Definition, Rule
 from app.rules.domain.verdict import Expected
 from app.telemetry.domain import Milliseconds, Numbers
 
@@ -42,7 +42,7 @@ class Baseline:
         return Expected(self.value, low, high, self.n, self.season)
 
 
-def step_of(rule: Rule) -> timedelta:
+def step_of(rule: Definition) -> timedelta:
     """The time between two values that are kept of a rule's past."""
     return max(rule.window, _STEP)
 
@@ -69,7 +69,7 @@ def baseline(rule: Rule, times: Milliseconds, values: Numbers, at_ms: int) -> Ba
     if times.size < _LEAST:
         kept = format_duration(step_of(rule))
         return f"{times.size} of the {_LEAST} values of the past that are needed, one each {kept}; no verdict yet"
-    season = rule.season or DAY
+    season = max(rule.season or DAY, 2 * step_of(rule))  # what is shorter cannot be seen in what is kept
     n_seasons = (at_ms - int(times[0])) // (season // _MS)
     if n_seasons >= _LEAST_SEASONS:
         same = _of_seasons(

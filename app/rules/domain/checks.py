@@ -6,6 +6,7 @@ from datetime import timedelta
 from app.core.durations import format_duration
 from app.core.labels import compile_pattern
 from app.core.severity import SEVERITIES_OF_LOGS
+from app.rules.domain.anomaly import step_of
 from app.rules.domain.promql import check_query
 from app.rules.domain.rule import RANGES, Definition, NoData, Operator, Source
 from app.rules.domain.templates import parse_template
@@ -115,8 +116,11 @@ def _window(kept: timedelta) -> Callable[[Definition], list[tuple[str, str]]]:
             ]
         if rule.season is not None and rule.operator is not Operator.ANOMALY:
             return [("season", "only the operator anomaly has a season")]
-        if rule.season is not None and rule.season < rule.window * 2:
-            return [("season", "use a season of at least two windows, like 1d")]
+        if rule.season is not None and rule.season < 2 * step_of(rule):
+            least = format_duration(2 * step_of(rule))
+            return [
+                ("season", f"of its past one value each {format_duration(step_of(rule))} is kept; use {least} or more")
+            ]
         return []
 
     return check

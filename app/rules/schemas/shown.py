@@ -120,7 +120,7 @@ def rule_out(stored: Stored, now: datetime, latest: Latest | None = None) -> dic
     """A rule as it is shown; `latest` is what was found of it last."""
     rule = {name: getattr(stored.rule, name) for name in (*Definition.__dataclass_fields__, "id", "version")}
     known = {
-        "health": shown_health(stored.health, stored.due_at, stored.interval, now),
+        "health": shown_health(stored.health, stored.due_at if stored.rule.enabled else None, stored.interval, now),
         "last_duration_ms": latest.duration_ms if latest else None,
         "n_series": latest.n_series if latest else None,
         "n_firing": latest.n_firing if latest else None,

@@ -115,10 +115,11 @@ def delete_rule(session: Session, rule_id: str, now: datetime, actor: str = ENGI
 
 def ensure_starter_rules(session: Session, now: datetime, interval: timedelta = timedelta(seconds=5)) -> list[str]:
     """Make the starter rules that there never were (a deleted one does not come back); returns their ids."""
+    earlier = store.last_versions(session, list(STARTER_RULES))  # of rules that somebody made and deleted before
     rows = [
         {
             "id": rule_id,
-            "version": 1,
+            "version": earlier.get(rule_id, 0) + 1,
             **store.columns_of(rule_id, definition, interval),
             "due_at_ms": milliseconds(now),
             "withdraw": False,
@@ -132,7 +133,7 @@ def ensure_starter_rules(session: Session, now: datetime, interval: timedelta = 
         for rule_id, definition in STARTER_RULES.items()
     ]
     made = store.insert_missing(session, rows)
-    added = [(row["id"], 1, row["definition"], "created") for row in rows if row["id"] in made]
+    added = [(row["id"], row["version"], row["definition"], "created") for row in rows if row["id"] in made]
     store.add_versions(session, added, ENGINE, now)
     return made
 

@@ -173,3 +173,8 @@ def test_values_of_the_past_are_kept_at_the_same_moments_for_everybody():
 @pytest.mark.parametrize(("minutes", "step"), [(1, 5), (5, 5), (15, 15)])
 def test_a_long_window_is_kept_once_each_window(minutes, step):
     assert step_of(anomaly(window=timedelta(minutes=minutes))) == timedelta(minutes=step)
+
+
+def test_a_season_that_is_shorter_than_what_is_kept_can_show_is_as_long_as_that():
+    shortest = expected(daily(3), anomaly(season=timedelta(milliseconds=2)))
+    assert shortest == expected(daily(3), anomaly(season=timedelta(minutes=10)))

@@ -167,7 +167,7 @@ def test_what_goes_together_is_accepted(body):
         (ABSENT, {"threshold": 1}, "threshold", "leave it out"),
         (ABSENT, {"no_data": "alert"}, "no_data", "leave it out"),
         (ANOMALY, {"threshold": 0}, "threshold", "above 0"),
-        (ANOMALY, {"season": "5m"}, "season", "two windows"),
+        (ANOMALY, {"season": "9m"}, "season", "one value each 5m is kept; use 10m or more"),
         (LOG, {"pattern": "(a"}, "pattern", "regular expression"),
         (LOG, {"pattern": r"(a)\1"}, "pattern", "regular expression"),
         (LOG, {"level": "loud"}, "level", "warning"),

@@ -22,7 +22,7 @@ from app.rules.domain.verdict import Outcome as Found
 from app.rules.domain.verdict import Verdict
 from app.telemetry.domain import Milliseconds, Numbers, Windows, milliseconds, moment_of
 
-MAX_JUDGED = 2_000_000  # pairs of a group and a moment
+MAX_JUDGED = 2_000_000  # pairs of a group and a moment, at most 10 s of work
 _MAX_MOMENTS = 20_000
 _DAY = timedelta(days=1)
 
@@ -98,26 +98,35 @@ class Score:
         return self.n_windows - self.n_hits
 
 
-def moments_of(windows: Windows, interval: timedelta, step: timedelta | None, until: datetime) -> Milliseconds:
+def moments_of(
+    windows: Windows,
+    interval: timedelta,
+    step: timedelta | None,
+    until: datetime,
+    *,
+    since: datetime | None = None,
+    most: int = MAX_JUDGED,
+) -> Milliseconds:
     """When a rehearsal evaluates (ms since 1970): on arrival of each sample and each `step`, as the live system does.
 
-    Without a step the rule's interval is taken, but not less than what the samples are apart, nor so little that it
-    would be too many moments; then samples that arrive in between are judged with the next step. Invalid when a step
-    means more moments than can be judged.
+    It begins after `since`, or with the first sample. Without a step the rule's interval is taken, but not less than
+    what the samples are apart, nor so little that it would be too many moments; then samples that arrive in between are
+    judged with the next step. Invalid when a step means more than `most` moments.
     """
-    if not windows.times.size:
+    if not windows.times.size and since is None:
         return np.empty(0, np.int64)
     arrivals = np.unique(windows.times)
-    first, last = int(arrivals[0]), milliseconds(until)
+    first, last = int(arrivals[0]) if since is None else milliseconds(since) + 1, milliseconds(until)
     apart = int(np.median(np.diff(arrivals))) if arrivals.size > 1 else 0
-    least = interval // timedelta(milliseconds=1)
-    wanted = step // timedelta(milliseconds=1) if step else max(least, apart, (last - first) // _MAX_MOMENTS, 1)
-    if (last - first) // wanted > MAX_JUDGED:  # before they are made: they would fill the memory
-        raise too_many((last - first) // MAX_JUDGED)
+    cap = max(min(most, _MAX_MOMENTS), 1)
+    least = max(interval // timedelta(milliseconds=1), apart, (last - first) // cap + 1)
+    wanted = step // timedelta(milliseconds=1) if step else least
+    if (last - first) // wanted > most:  # before they are made: they would fill the memory
+        raise too_many((last - first) // most)
     grid = np.arange(first, last + 1, wanted, dtype=np.int64)
-    if step is None and arrivals.size <= _MAX_MOMENTS:
+    if step is None and grid.size + arrivals.size <= 2 * cap:
         grid = np.union1d(grid, arrivals)
-    return grid[grid <= last]
+    return grid[(grid >= first) & (grid <= last)]
 
 
 def too_many(least_ms: int) -> Invalid:

@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from redis import Redis
 
 from app.alerts.limits import limits_of
-from app.backtest.domain import MAX_JUDGED, Rehearsal, moments_of, rehearse, too_many
+from app.backtest.domain import Rehearsal, moments_of, rehearse
 from app.backtest.samples import Point, refuse_queries, windows_of_points
 from app.rules.domain.grouping import grouped
 from app.rules.domain.rule import Rule
 from app.settings import Settings
 from app.telemetry import service as telemetry
-from app.telemetry.domain import Windows, milliseconds, moment_of
+from app.telemetry.domain import Windows, milliseconds
 
 MAX_SERIES = 100  # of one back-test over what is stored
+_MAX_JUDGED = 200_000  # pairs of a group and a moment: a second of work, in a process that serves others as well
 
 
 def over_points(rule: Rule, points: Sequence[Point], step: timedelta | None, settings: Settings) -> Rehearsal:
@@ -36,13 +37,7 @@ def over_stored(
 def _rehearsed(
     rule: Rule, windows: Windows, step: timedelta | None, settings: Settings, since: datetime | None = None
 ) -> Rehearsal:
-    moments = moments_of(windows, rule.interval or settings.evaluation_interval, step, windows.now)
-    if since is not None:
-        moments = moments[moments > milliseconds(since)]
-    n_groups = max(len(grouped([rule], windows).rule), 1)
-    if n_groups * moments.size > MAX_JUDGED:
-        raise too_many(int(moments[-1] - moments[0]) * n_groups // MAX_JUDGED)
-    rehearsal = rehearse(rule, windows, moments, limits_of(settings))
-    if not moments.size and since is not None:
-        return Rehearsal(since, moment_of(milliseconds(windows.now)), 0, 0, (), ())
-    return rehearsal
+    most = _MAX_JUDGED // max(len(grouped([rule], windows).rule), 1)
+    interval = rule.interval or settings.evaluation_interval
+    moments = moments_of(windows, interval, step, windows.now, since=since, most=most)
+    return rehearse(rule, windows, moments, limits_of(settings))

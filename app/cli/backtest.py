@@ -14,12 +14,13 @@ import yaml
 from flask.cli import with_appcontext
 
 from app.alerts.limits import limits_of
-from app.backtest.domain import Fired, Rehearsal, Score, moments_of, rehearse, score
+from app.backtest.domain import MAX_JUDGED, Fired, Rehearsal, Score, moments_of, rehearse, score
 from app.backtest.samples import parse_moment, read_points, windows_of_points
 from app.core.durations import format_duration, parse_duration
 from app.core.errors import Invalid
 from app.core.schemas import format_time
 from app.rules.domain.checks import problems
+from app.rules.domain.grouping import grouped
 from app.rules.domain.rule import Aggregation, Definition, Operator, Rule
 from app.rules.schemas.definition import RuleIn
 from app.settings import Settings, SettingsError, read_settings
@@ -129,7 +130,8 @@ def _files(
         began = time.perf_counter()
         try:
             found = windows_of_points(rule, read_points(file.read_text(), metric))
-            moments = moments_of(found, rule.interval or settings.evaluation_interval, step, found.now)
+            most = MAX_JUDGED // max(len(grouped([rule], found).rule), 1)
+            moments = moments_of(found, rule.interval or settings.evaluation_interval, step, found.now, most=most)
             rehearsal = rehearse(rule, found, moments, limits_of(settings))
         except (Invalid, UnicodeDecodeError) as error:
             raise click.ClickException(f"{file}: {error}") from None

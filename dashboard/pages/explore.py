@@ -131,7 +131,7 @@ def _chart(series: list[metrics.Series], titles: list[str]) -> Any:
     axis = alt.Axis(title="UTC", format="%H:%M:%S" if seconds else "%H:%M", labelOverlap=True, tickCount=6, grid=False)
     return (
         alt.Chart({"values": rows})
-        .mark_line(interpolate="monotone", strokeWidth=1.8)
+        .mark_line(strokeWidth=1.8)
         .encode(
             x=alt.X("at:T", axis=axis, scale=alt.Scale(type="utc")),
             y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),

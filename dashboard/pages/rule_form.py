@@ -165,7 +165,7 @@ def _fields(api: Api, original: rules.Rule | None) -> None:
     _subject(api)
     _condition()
     fields.text("for", "For at least", "0s: at once", about="How long the condition has to hold before it is an alert.")
-    fields.many("notification_channels", "Tell these channels", _names(lambda: rules.channels(api)), "Nobody")
+    fields.many("notification_channels", "Tell these channels", _names(lambda: rules.channels(api)), "The default ones")
     errors = st.session_state["form_errors"]
     with st.expander("More", expanded=bool(errors.keys() & _MORE)):
         _more(api, original)

@@ -80,7 +80,7 @@ def report_of(verdict: Verdict, identity: Identity, now: datetime) -> Report:
         service=labels.get("service"),
         labels=labels,
         annotations=annotations_of(rule, verdict.labels, verdict.value) if firing else {},
-        metric=None if rule.source is Source.PROMETHEUS else rule.series_metric,
+        metric=rule.metric or None,
         value=verdict.value,
         threshold=_threshold(verdict),
         rule_id=rule.id,

@@ -1,24 +1,23 @@
 """The API's series as the dashboard uses them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from dashboard.client import Api, get
 
 Series = dict[str, Any]
-_MOST_NAMES = 1000
+_MOST_NAMES = 10_000
 
 
-def known_series(api: Api, metric: str = "") -> tuple[list[Series], bool]:
-    """Series that are known, of one metric if it is named, and whether there are more of them."""
-    query = [("limit", str(_MOST_NAMES)), *([("metric", metric)] if metric else [])]
-    answer = get(api, "/metrics/series", query)
+def names(api: Api) -> tuple[list[str], bool]:
+    """The metrics that are known, in order, and whether there are more of them."""
+    answer = get(api, "/metrics/names", [("limit", str(_MOST_NAMES))])
     return answer["items"], bool(answer["truncated"])
 
 
-def names_of(series: Iterable[Series]) -> list[str]:
-    """The metrics that these series are of, in order."""
-    return sorted({one["metric"] for one in series})
+def series_of(api: Api, metric: str) -> list[Series]:
+    """The first thousand series of a metric."""
+    return cast(list[Series], get(api, "/metrics/series", [("metric", metric), ("limit", "1000")])["items"])
 
 
 def lines(

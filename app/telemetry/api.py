@@ -17,6 +17,8 @@ from app.telemetry.domain import Problems, charted_span, moment_of
 from app.telemetry.schemas import (
     Ingested,
     IngestIn,
+    NamesArgs,
+    NamesList,
     QueryArgs,
     QueryOut,
     SeriesArgs,
@@ -88,6 +90,16 @@ def list_series(args: dict[str, Any]) -> Response:
         for one in found
     ]
     return answer_json({"items": items, "truncated": truncated}, 200)
+
+
+@blueprint.route("/names", methods=["GET"])
+@allow(Role.VIEWER)
+@blueprint.arguments(NamesArgs, location="query")
+@blueprint.response(200, NamesList)
+def list_names(args: dict[str, Any]) -> Response:
+    """Names of the metrics that are known."""
+    found, truncated = service.metric_names(runtime().redis, args["q"], args["limit"])
+    return answer_json({"items": found, "truncated": truncated}, 200)
 
 
 @blueprint.route("/query", methods=["GET"])

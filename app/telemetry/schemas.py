@@ -177,6 +177,20 @@ class SeriesArgs(SelectionArgs):
     limit = ma.fields.Integer(load_default=200, validate=ma.validate.Range(1, 1000))
 
 
+class NamesArgs(Shape):
+    """Which names of metrics: those that hold `q`."""
+
+    q = ma.fields.String(load_default="", validate=ma.validate.Length(max=MAX_METRIC))
+    limit = ma.fields.Integer(load_default=1000, validate=ma.validate.Range(1, 10_000))
+
+
+class NamesList(ma.Schema):
+    """Names of metrics, in order; `truncated` tells that there are more."""
+
+    items = ma.fields.List(ma.fields.String())
+    truncated = ma.fields.Boolean()
+
+
 class QueryArgs(SelectionArgs):
     """Which points: the last `window`, or those from `since` to `until`."""
 

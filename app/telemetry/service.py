@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.telemetry import backlog, registry, store
 from app.telemetry.cardinality import Sender, check_reserved, refused
 from app.telemetry.domain import (
+    RULE_SERIES,
     Entry,
     Milliseconds,
     Numbers,
@@ -165,6 +166,16 @@ def history(redis: Redis, series: Sequence[Series]) -> dict[Series, Points]:
 def extend_history(redis: Redis, points: Mapping[Series, Points], keep: timedelta) -> None:
     """Add to the past of series; what is older than `keep` may go."""
     store.extend_history(redis, points, keep)
+
+
+def metric_names(redis: Redis, text: str, limit: int) -> tuple[list[str], bool]:
+    """At most `limit` names of metrics that hold `text`, in any case, and whether there are more.
+
+    Without those of series that the system makes for its rules.
+    """
+    wanted = text.lower()
+    found = sorted(name for name in store.metrics(redis) if wanted in name.lower() and not name.startswith(RULE_SERIES))
+    return found[:limit], len(found) > limit
 
 
 def find_series(redis: Redis, metric: str | None, matchers: Iterable[Matcher], limit: int) -> tuple[list[Found], bool]:

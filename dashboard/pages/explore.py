@@ -56,12 +56,11 @@ def _live_part() -> None:
 
 def _look() -> None:
     api, now = st.session_state["api"], utcnow()
-    known, more = metrics.known_series(api)
-    names = metrics.names_of(known)
+    names, more = metrics.names(api)
     if not names:
         view({"empty": parts.no_series(settings().api_url, str(settings().home))}, key="explore_said", now=now)
         return
-    # A link may name a metric that is not among the first thousand series.
+    # A link may name a metric that is silent by now, or not among the first ten thousand.
     linked = st.query_params.get("metric")
     options = names if not linked or linked in names else [linked, *names]
     left, right = st.columns([3, 1])
@@ -81,7 +80,7 @@ def _look() -> None:
     if not metric:
         view({"empty": _choose()}, key="explore_said", now=now)
         return
-    of_metric, _ = metrics.known_series(api, metric)
+    of_metric = metrics.series_of(api, metric)
     pairs = st.multiselect(
         "Labels",
         parts.pairs_of(of_metric),

@@ -175,7 +175,7 @@ def _subject(api: Api) -> None:
     """What is watched, by the source."""
     source = fields.value("source")
     if source == "metric":
-        fields.combobox("metric", "Metric", metrics.names_of(_series(api, "")), "Choose one, or type its name")
+        fields.combobox("metric", "Metric", _metrics(api), "Choose one, or type its name")
     if source == "log":
         fields.text(
             "pattern", "Pattern", "timeout|refused", about="A regular expression (RE2) that the message contains."
@@ -257,9 +257,9 @@ def _more(api: Api, original: rules.Rule | None) -> None:
 
 
 def _series(api: Api, metric: str) -> Sequence[metrics.Series]:
-    """Series that are known, of one metric if it is named; none of them is a must."""
+    """Series of a metric; none of them is a must."""
     try:
-        return metrics.known_series(api, metric)[0]
+        return metrics.series_of(api, metric)
     except (ApiDown, Refused):
         return []
 
@@ -274,6 +274,13 @@ def _selectors(api: Api, metric: str | None) -> list[str]:
 def _label_names(api: Api, metric: str | None) -> list[str]:
     """The labels that a metric's series carry."""
     return sorted({name for one in (_series(api, metric) if metric else []) for name in one["labels"]})
+
+
+def _metrics(api: Api) -> list[str]:
+    try:
+        return metrics.names(api)[0]
+    except (ApiDown, Refused):
+        return []
 
 
 def _names(read: Callable[[], list[dict[str, Any]]]) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.telemetry import service
+from app.telemetry.domain import Sample
 from app.web import create_app
 from tests.integration.conftest import settings_for
 
@@ -196,3 +197,15 @@ def test_the_document_describes_the_batch(client):
     ingest = document["paths"]["/metrics/ingest"]["post"]
     name = ingest["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
     assert "samples" in document["components"]["schemas"][name]["properties"]
+
+
+def test_names_of_metrics_are_found_without_those_of_the_system_s_own_series(client, headers, runtime, now):
+    names = ("web.requests", "web.errors", "db.Errors")
+    samples = [Sample(name, {}, now, 1.0) for name in names] + [Sample("rule:r:1", {}, now, 1.0)]
+    service.receive(runtime.redis, samples, now, runtime.settings)
+
+    def found(**args):
+        return client.get("/metrics/names", query_string=args, headers=headers("viewer")).json
+
+    assert found() == {"items": ["db.Errors", "web.errors", "web.requests"], "truncated": False}
+    assert found(q="errors", limit=1) == {"items": ["db.Errors"], "truncated": True}

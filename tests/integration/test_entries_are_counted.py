@@ -109,7 +109,9 @@ def test_the_rules_are_due_as_soon_as_an_entry_was_counted(runtime, make, send):
     arrived = service.take_arrivals(runtime.redis, 10)
     assert [(one.metric, one.labels) for one in arrived] == [(rule.series_metric, {"source": "a"})]
     with runtime.transaction() as session:
-        assert [one.id for one in rules.claim_due(session, arrived, utcnow() - MINUTE, 10).claimed] == ["every"]
+        assert [one.id for one in rules.claim_due(session, runtime.redis, arrived, utcnow() - MINUTE, 10).claimed] == [
+            "every"
+        ]
 
 
 def test_without_rules_entries_are_forgotten(runtime, send):

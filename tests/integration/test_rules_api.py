@@ -195,7 +195,7 @@ def test_a_starter_id_that_somebody_used_and_deleted_goes_on_with_its_versions(c
     call("DELETE", "/rules/host_cpu_busy")
     now = datetime.now(UTC)
     with runtime.transaction() as session:
-        service.record(session, runtime.redis, service.claim_due(session, [], now, 100), [], now)
+        service.record(session, runtime.redis, service.claim_due(session, runtime.redis, [], now, 100), [], now)
     with runtime.transaction() as session:
         assert "host_cpu_busy" in service.ensure_starter_rules(session, now)
     assert call("GET", "/rules/host_cpu_busy").json["version"] == 3

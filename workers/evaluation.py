@@ -24,9 +24,11 @@ def evaluate(asked_by_beat: bool = False) -> None:
     Two at a time would share one core and wait for each other's rows.
     """
     open_ends = runtime()
-    open_ends.queue.taken("evaluation")
     _more.set()
-    while _more.is_set() and _evaluating.acquire(blocking=False):
+    while _more.is_set():
+        if not _evaluating.acquire(blocking=False):
+            open_ends.queue.taken("evaluation")
+            return
         try:
             _more.clear()
             batch = open_ends.settings.evaluation_batch

@@ -135,16 +135,16 @@ def late_rules(now: datetime) -> sa.ColumnElement[bool]:
     return RULES.c.enabled & RULES.c.deleted_at.is_(None) & late
 
 
+_IN_FORCE = RULES.c.enabled & RULES.c.deleted_at.is_(None)
+_SIGNATURE = sa.select(sa.func.count(), sa.func.sum(RULES.c.checksum), sa.func.max(RULES.c.checksum)).where(_IN_FORCE)
 _indices: dict[tuple[Any, ...], RuleIndex] = {}
 
 
 def index(session: Session) -> RuleIndex:
     """The rules that are in force, by what they select; built anew only when one of them has changed."""
-    in_force = RULES.c.enabled & RULES.c.deleted_at.is_(None)
-    checks = sa.select(sa.func.count(), sa.func.sum(RULES.c.checksum), sa.func.max(RULES.c.checksum)).where(in_force)
-    signature = tuple(session.execute(checks).one())
+    signature = tuple(session.execute(_SIGNATURE).one())
     if signature not in _indices:
-        found = session.execute(sa.select(RULES.c.id, RULES.c.version, RULES.c.definition).where(in_force))
+        found = session.execute(sa.select(RULES.c.id, RULES.c.version, RULES.c.definition).where(_IN_FORCE))
         built = RuleIndex(_readable(tuple(row) for row in found))
         _indices.clear()
         _indices[signature] = built

@@ -116,7 +116,13 @@ def test_without_a_span_the_last_day_is_looked_at(tested, runtime):
 
 def test_nothing_stored_is_nothing_fired(tested):
     found = tested()
-    assert (found["n_series"], found["n_evaluations"], found["alerts"]) == (0, 0, [])
+    assert (found["n_series"], found["n_samples"], found["alerts"]) == (0, 0, [])
+
+
+def test_where_nothing_is_stored_absence_would_have_fired_all_along(tested):
+    absent = {**{name: value for name, value in RULE.items() if name != "threshold"}, "operator": "absent"}
+    found = tested(rule=absent, window="1h")
+    assert [(one["fired_at"], one["resolved_at"]) for one in found["alerts"]] == [(found["since"], None)]
 
 
 def test_an_anomaly_rule_shows_its_band(tested):

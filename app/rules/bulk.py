@@ -12,9 +12,8 @@ from sqlalchemy.orm import Session
 from app.core import queue
 from app.core.db import among, insert_many
 from app.rules import service, store
-from app.rules.domain.rule import Definition, Health, Rule
+from app.rules.domain.rule import Definition, Rule
 from app.settings import Settings
-from app.telemetry.domain import milliseconds
 
 log = structlog.get_logger(__name__)
 
@@ -50,26 +49,17 @@ def put_rules(
         elif found[rule_id] is Put.CREATED and rule_id in kept:  # deleted, and its alerts are not yet resolved
             service.create_rule(session, definition, rule_id, now, settings, actor)
         elif found[rule_id] is Put.CREATED:
-            fresh.append(
-                {
-                    "id": rule_id,
-                    **store.columns_of(rule_id, definition, settings.evaluation_interval),
-                    "due_at_ms": milliseconds(now) if definition.enabled else None,
-                    "withdraw": False,
-                    "starter": False,
-                    "health": Health.PENDING.value,
-                    "n_missed": 0,
-                    "n_dropped": 0,
-                    "created_at": now,
-                    "updated_at": now,
-                }
-            )
+            fresh.append((rule_id, definition))
     if fresh:
-        last = store.last_versions(session, [row["id"] for row in fresh])
-        fresh = [{**row, "version": last.get(row["id"], 0) + 1} for row in fresh]
-        insert_many(session, store.RULES, fresh)
+        last = store.last_versions(session, [rule_id for rule_id, _ in fresh])
+        interval = settings.evaluation_interval
+        rows = [
+            store.new_row(rule_id, last.get(rule_id, 0) + 1, definition, interval, now, starter=False)
+            for rule_id, definition in fresh
+        ]
+        insert_many(session, store.RULES, rows)
         store.add_versions(
-            session, [(row["id"], row["version"], row["definition"], "created") for row in fresh], actor, now
+            session, [(row["id"], row["version"], row["definition"], "created") for row in rows], actor, now
         )
         queue.nudge(session, "evaluation")
     return found

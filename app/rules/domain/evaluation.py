@@ -11,8 +11,8 @@ from app.core.labels import Labels
 from app.rules.domain.aggregation import Flags, Integers, Samples, Slices, aggregated, codes_of, ranges
 from app.rules.domain.anomaly import Baseline
 from app.rules.domain.grouping import Groups, asked_labels, grouped
-from app.rules.domain.rule import RANGES, Operator, Rule, Source
-from app.rules.domain.verdict import Outcome, Verdict, is_total
+from app.rules.domain.rule import RANGES, Aggregation, Operator, Rule, Source
+from app.rules.domain.verdict import Outcome, Verdict
 from app.telemetry.domain import Milliseconds, Numbers, Windows, milliseconds
 
 _OPERATORS: dict[Operator | None, int] = {operator: code for code, operator in enumerate((None, *Operator))}
@@ -116,7 +116,7 @@ def _outcomes(asked: _Asked, values: Numbers, n: Integers, nothing: Flags) -> Co
 
 def _counts_nothing(rule: Rule) -> bool:
     """Whether a window without entries is a count of 0: silence of a log is data, silence of a metric is not."""
-    counted = rule.source in (Source.LOG, Source.EVENT) and is_total(rule.aggregation)
+    counted = rule.source in (Source.LOG, Source.EVENT) and rule.aggregation is Aggregation.COUNT
     return counted and rule.min_samples == 1 and rule.operator is not Operator.ABSENT
 
 

@@ -11,6 +11,7 @@ RULE_TROUBLE = "rule"
 SOURCE_TROUBLE = "source:"
 NO_DATA_TROUBLE = "no_data:"
 _DEFAULT_SOURCE = "default"
+LATE_AFTER = timedelta(seconds=2)  # at the least: Beat asks each second
 
 
 @dataclass(frozen=True)
@@ -55,5 +56,5 @@ def shown_health(health: Health, due_at: datetime | None, interval: timedelta, n
 
 
 def is_late(due_at: datetime | None, interval: timedelta, now: datetime) -> bool:
-    """Whether an evaluation has been due for more than an interval (at least two seconds: Beat asks each second)."""
-    return due_at is not None and now - due_at > max(interval, timedelta(seconds=2))
+    """Whether an evaluation has been due for more than an interval, and for LATE_AFTER."""
+    return due_at is not None and now - due_at > max(interval, LATE_AFTER)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from app.core.durations import format_duration
 from app.core.labels import Labels
 from app.rules.domain.aggregation import needs_two
-from app.rules.domain.rule import Aggregation, Operator, Rule, Source
+from app.rules.domain.rule import Operator, Rule, Source
 
 _WORDS = {
     Operator.GREATER_THAN: "greater than",
@@ -146,8 +146,3 @@ def _no_data(rule: Rule, n: int) -> str:
             f"{rule.aggregation} needs two samples of {watched(rule)} {within}; there {'is' if n == 1 else 'are'} {n}"
         )
     return f"too little of {watched(rule)} {within}"
-
-
-def is_total(aggregation: Aggregation) -> bool:
-    """Whether no sample at all is a value of its own: nothing was counted."""
-    return aggregation is Aggregation.COUNT

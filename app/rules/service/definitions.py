@@ -117,19 +117,7 @@ def ensure_starter_rules(session: Session, now: datetime, interval: timedelta = 
     """Make the starter rules that there never were (a deleted one does not come back); returns their ids."""
     earlier = store.last_versions(session, list(STARTER_RULES))  # of rules that somebody made and deleted before
     rows = [
-        {
-            "id": rule_id,
-            "version": earlier.get(rule_id, 0) + 1,
-            **store.columns_of(rule_id, definition, interval),
-            "due_at_ms": milliseconds(now),
-            "withdraw": False,
-            "starter": True,
-            "health": Health.PENDING.value,
-            "n_missed": 0,
-            "n_dropped": 0,
-            "created_at": now,
-            "updated_at": now,
-        }
+        store.new_row(rule_id, earlier.get(rule_id, 0) + 1, definition, interval, now, starter=True)
         for rule_id, definition in STARTER_RULES.items()
     ]
     made = store.insert_missing(session, rows)

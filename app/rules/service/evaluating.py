@@ -118,18 +118,18 @@ def record(
 ) -> bool:
     """Save how the evaluations went, where that is new, and end withdrawals; the verdicts are kept after the commit.
 
-    A rule that was judged for some of its series only leaves health and verdicts to its next turn.
-
-    `duration` is how long the batch took; `dropped` counts, by rule, alerts that were pending and whose condition did
-    not hold long enough. Returns whether the alerts of our own (see store.troubles) may be others now.
+    A rule that was judged for some of its series only leaves health and verdicts to its next turn. `duration` is how
+    long the batch took; `dropped` counts, by rule, alerts that were pending and whose condition did not hold long
+    enough. Returns whether the alerts of our own (see store.troubles) may be others now.
     """
     by_rule = {rule_id: list(of_rule) for rule_id, of_rule in _by_rule(found)}
     rules = {rule.id: rule for rule in claim.rules}
     changed, troubled = [], False
     for row in claim.claimed:
-        new = _condition(rules.get(row.id), by_rule.get(row.id, ()), claim.broken.get(row.id))
         if row.id in claim.parts:
             new = Condition(Health(row.health), row.health_reason, row.trouble)
+        else:
+            new = _condition(rules.get(row.id), by_rule.get(row.id, ()), claim.broken.get(row.id))
         n_dropped = row.n_dropped + (dropped or {}).get(row.id, 0)
         now_there = (new.health.value, new.reason, new.trouble, n_dropped)
         if now_there != (row.health, row.health_reason, row.trouble, row.n_dropped):

@@ -10,13 +10,14 @@ from app.rules.store.claims import (
     still_claimed,
     troubles,
 )
-from app.rules.store.rows import RULES, Claimed, RuleRow, RuleVersionRow, Stored, Trouble
+from app.rules.store.rows import IN_FORCE, RULES, Claimed, RuleRow, RuleVersionRow, Stored, Trouble
 from app.rules.store.rules import (
     Search,
     columns_of,
     index,
     insert_missing,
     late_rules,
+    new_row,
     row,
     rule_of,
     search,
@@ -26,6 +27,7 @@ from app.rules.store.rules import (
 from app.rules.store.versions import Version, add_versions, last_versions, versions_of
 
 __all__ = [
+    "IN_FORCE",
     "RULES",
     "Claimed",
     "RuleRow",
@@ -45,6 +47,7 @@ __all__ = [
     "last_versions",
     "late_rules",
     "make_due",
+    "new_row",
     "row",
     "rule_of",
     "save_health",

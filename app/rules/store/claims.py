@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.core.db import among, update_many
 from app.rules.domain.rule import Source
-from app.rules.store.rows import RULES, Claimed, Trouble
+from app.rules.store.rows import IN_FORCE, RULES, Claimed, Trouble
 from app.telemetry.domain import milliseconds
 
 _COLUMNS = [RULES.c[column.name] for column in fields(Claimed)]
 #: Rules that are evaluated from what is stored; the others ask a server first. What nobody evaluates any more is here.
-_OURS = (RULES.c.source != Source.PROMETHEUS.value) | sa.not_(RULES.c.enabled) | RULES.c.deleted_at.is_not(None)
+_OURS = (RULES.c.source != Source.PROMETHEUS.value) | sa.not_(IN_FORCE)
 
 
 def claim(
@@ -115,7 +115,7 @@ def save_health(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 def troubles(session: Session) -> list[Trouble]:
     """The rules that ask for an alert of our own, by rule id."""
     asking = sa.select(RULES.c.trouble, RULES.c.id, RULES.c.name, RULES.c.severity, RULES.c.health_reason).where(
-        RULES.c.trouble.is_not(None), RULES.c.enabled, RULES.c.deleted_at.is_(None)
+        RULES.c.trouble.is_not(None), IN_FORCE
     )
     return [Trouble(*row) for row in session.execute(asking.order_by(RULES.c.id)).all()]
 

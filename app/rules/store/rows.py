@@ -73,6 +73,7 @@ class RuleVersionRow(Base):
 
 
 RULES = cast(sa.Table, RuleRow.__table__)
+IN_FORCE = RULES.c.enabled & RULES.c.deleted_at.is_(None)
 RULE_VERSIONS = cast(sa.Table, RuleVersionRow.__table__)
 
 

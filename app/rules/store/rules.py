@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.core.db import insert_many
 from app.core.severity import Severity
+from app.rules.domain.health import LATE_AFTER
 from app.rules.domain.rule import Definition, Health, Rule, Source
 from app.rules.domain.selection import RuleIndex
 from app.rules.domain.templates import parse_template
-from app.rules.store.rows import RULES, RuleRow, Stored
+from app.rules.store.rows import IN_FORCE, RULES, RuleRow, Stored
 from app.telemetry.domain import milliseconds, moment_of
 
 
@@ -57,7 +58,26 @@ def columns_of(rule_id: str, definition: Definition, default_interval: timedelta
         "enabled": definition.enabled,
         "definition": text,
         "checksum": zlib.crc32(f"{rule_id}\n{text}".encode()),
-        "interval_ms": (definition.interval or default_interval) // timedelta(milliseconds=1),
+        "interval_ms": (definition.interval or default_interval) // _MS,
+    }
+
+
+def new_row(
+    rule_id: str, version: int, definition: Definition, default_interval: timedelta, now: datetime, *, starter: bool
+) -> dict[str, Any]:
+    """All columns of a rule that there was not, which is due at once when it is switched on."""
+    return {
+        "id": rule_id,
+        "version": version,
+        **columns_of(rule_id, definition, default_interval),
+        "due_at_ms": milliseconds(now) if definition.enabled else None,
+        "withdraw": False,
+        "starter": starter,
+        "health": Health.PENDING.value,
+        "n_missed": 0,
+        "n_dropped": 0,
+        "created_at": now,
+        "updated_at": now,
     }
 
 
@@ -131,12 +151,12 @@ def search(session: Session, wanted: Search, now: datetime) -> list[Stored]:
 def late_rules(now: datetime) -> sa.ColumnElement[bool]:
     """Whether a row's evaluation has been due for more than an interval (see domain.health.is_late)."""
     waited = milliseconds(now) - RULES.c.due_at_ms
-    late = RULES.c.due_at_ms.is_not(None) & (waited > RULES.c.interval_ms) & (waited > 2000)
-    return RULES.c.enabled & RULES.c.deleted_at.is_(None) & late
+    late = RULES.c.due_at_ms.is_not(None) & (waited > RULES.c.interval_ms) & (waited > LATE_AFTER // _MS)
+    return IN_FORCE & late
 
 
-_IN_FORCE = RULES.c.enabled & RULES.c.deleted_at.is_(None)
-_SIGNATURE = sa.select(sa.func.count(), sa.func.sum(RULES.c.checksum), sa.func.max(RULES.c.checksum)).where(_IN_FORCE)
+_SIGNATURE = sa.select(sa.func.count(), sa.func.sum(RULES.c.checksum), sa.func.max(RULES.c.checksum)).where(IN_FORCE)
+_MS = timedelta(milliseconds=1)
 _indices: dict[tuple[Any, ...], RuleIndex] = {}
 
 
@@ -144,7 +164,7 @@ def index(session: Session) -> RuleIndex:
     """The rules that are in force, by what they select; built anew only when one of them has changed."""
     signature = tuple(session.execute(_SIGNATURE).one())
     if signature not in _indices:
-        found = session.execute(sa.select(RULES.c.id, RULES.c.version, RULES.c.definition).where(_IN_FORCE))
+        found = session.execute(sa.select(RULES.c.id, RULES.c.version, RULES.c.definition).where(IN_FORCE))
         built = RuleIndex(_readable(tuple(row) for row in found))
         _indices.clear()
         _indices[signature] = built

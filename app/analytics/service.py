@@ -1,5 +1,7 @@
 """The health of the running system, part by part."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from redis.exceptions import RedisError
 from app.analytics.domain import QUEUES, Check, tick_check
 from app.core import ticks
 from app.core.runtime import Runtime
+from app.settings import Settings
 
 
 def health(open_ends: Runtime, now: datetime) -> list[Check]:
@@ -30,13 +33,19 @@ def database(open_ends: Runtime) -> Check:
 def broker(open_ends: Runtime) -> Check:
     """Whether Celery's broker takes a connection."""
     try:
-        with Connection(  # type: ignore[no-untyped-call]
-            open_ends.settings.broker_url, connect_timeout=2
-        ) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=2)
+        with connected(open_ends.settings):
+            pass
     except (OSError, KombuError) as error:
         return Check("broker", ok=False, detail=f"{error}; stages still run, a second later, once it is back")
     return Check("broker", ok=True, detail=open_ends.settings.broker_url.partition(":")[0])
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Connection]:
+    """A connection to Celery's broker; OSError or KombuError when it takes none within two seconds or so."""
+    with Connection(settings.broker_url, connect_timeout=2) as connection:  # type: ignore[no-untyped-call]
+        connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=2)
+        yield connection
 
 
 def _redis_and_ticks(open_ends: Runtime, now: datetime) -> list[Check]:

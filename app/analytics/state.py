@@ -6,20 +6,21 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
-from kombu.connection import Connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session
 
+from app.alerts.domain.alert import OPEN_STATUSES
 from app.alerts.store import ALERTS
 from app.analytics.domain import QUEUES
+from app.analytics.service import connected
 from app.core import ticks
 from app.core.runtime import Runtime
 from app.core.schemas import format_time
 from app.notifications.domain import UNFINISHED, State
 from app.notifications.store import NotificationRow
 from app.rules.domain.rule import Health
-from app.rules.store import RULES, late_rules
+from app.rules.store import IN_FORCE, RULES, late_rules
 from app.telemetry.domain import milliseconds, moment_of
 
 _LAST_DAY = timedelta(days=1)
@@ -43,7 +44,7 @@ def engine_state(open_ends: Runtime, now: datetime) -> dict[str, Any]:
 def noise(session: Session, now: datetime) -> dict[str, Any]:
     """By rule, the alerts of the last day: how many began, how often they fired, how many are open; noisiest first."""
     since = now - _LAST_DAY
-    is_open = ALERTS.c.status.in_(["ACTIVE", "ACKNOWLEDGED", "SUPPRESSED"])
+    is_open = ALERTS.c.status.in_(OPEN_STATUSES)
     n_alerts = sa.func.count().filter(ALERTS.c.created_at >= since)
     # An alert of earlier that was reopened since counts its last episode only: when the others were is not in its row.
     began = sa.case((ALERTS.c.created_at >= since, ALERTS.c.episodes), else_=1)
@@ -64,18 +65,17 @@ def noise(session: Session, now: datetime) -> dict[str, Any]:
 
 def _rules(session: Session, now: datetime) -> dict[str, Any]:
     now_ms = milliseconds(now)
-    in_force = RULES.c.enabled & RULES.c.deleted_at.is_(None)
-    due = in_force & (RULES.c.due_at_ms <= now_ms)
+    due = IN_FORCE & (RULES.c.due_at_ms <= now_ms)
     counts = {
         "total": RULES.c.deleted_at.is_(None),
-        "enabled": in_force,
+        "enabled": IN_FORCE,
         "due": due,
         "late": late_rules(now),
-        **{health.value: in_force & (RULES.c.health == health.value) for health in Health if health is not Health.LATE},
+        **{health.value: IN_FORCE & (RULES.c.health == health.value) for health in Health if health is not Health.LATE},
     }
     columns = [sa.func.count().filter(where).label(name) for name, where in counts.items()]
     oldest = sa.func.min(sa.case((due, RULES.c.due_at_ms)))
-    missed = sa.func.coalesce(sa.func.sum(sa.case((in_force, RULES.c.n_missed), else_=0)), 0)
+    missed = sa.func.coalesce(sa.func.sum(sa.case((IN_FORCE, RULES.c.n_missed), else_=0)), 0)
     row = session.execute(sa.select(*columns, oldest.label("oldest"), missed.label("n_missed"))).one()._asdict()
     first = row.pop("oldest")
     return {
@@ -102,8 +102,7 @@ def _queues(open_ends: Runtime) -> dict[str, int | None]:
     """Messages that wait at the broker, by queue; None where it does not say."""
     depths: dict[str, int | None] = dict.fromkeys(QUEUES)
     try:
-        with Connection(open_ends.settings.broker_url, connect_timeout=2) as connection:  # type: ignore[no-untyped-call]
-            connection.ensure_connection(max_retries=1, interval_start=0.1, timeout=2)
+        with connected(open_ends.settings) as connection:
             for queue in QUEUES:
                 depths[queue] = _depth(connection, queue)
     except (OSError, KombuError) as error:

@@ -63,6 +63,12 @@ class Conflict(AppError):
     title = "Conflict"
 
 
+def check_version(version: int, expected: int | None, what: str) -> None:
+    """Conflict when a change is bound to another version than `what` has by now."""
+    if expected is not None and expected != version:
+        raise Conflict(f"the {what} has changed: its version is {version}, not {expected}; read it again")
+
+
 class InvalidTransition(Conflict):
     """A state machine has no such step; `allowed` names the actions that it has."""
 

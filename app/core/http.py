@@ -196,6 +196,12 @@ class PageArgs(Shape):
     cursor = ma.fields.String(load_default=None, validate=ma.validate.Length(max=500))
 
 
+class DeleteArgs(Shape):
+    """What a deletion may be bound to."""
+
+    expected_version = ma.fields.Integer(load_default=None)
+
+
 def install_json(app: Flask) -> None:
     """Make orjson the app's JSON."""
     app.json = OrjsonProvider(app)

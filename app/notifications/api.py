@@ -10,7 +10,18 @@ from sqlalchemy.orm import Session
 from app.auth.access import allow
 from app.auth.domain import Role
 from app.core.clock import utcnow
-from app.core.http import Answer, Blueprint, PageArgs, answer_json, page_of, parse_cursor, read, runtime, write
+from app.core.http import (
+    Answer,
+    Blueprint,
+    DeleteArgs,
+    PageArgs,
+    answer_json,
+    page_of,
+    parse_cursor,
+    read,
+    runtime,
+    write,
+)
 from app.core.ids import new_id
 from app.notifications import schemas, service
 from app.notifications.domain import Channel, Kind, Sending
@@ -79,7 +90,7 @@ def change_channel(body: dict[str, Any], channel_id: str) -> Response:
 
 @channels.route("/<channel_id>", methods=["DELETE"])
 @allow(Role.ADMIN)
-@channels.arguments(schemas.DeleteArgs, location="query")
+@channels.arguments(DeleteArgs, location="query")
 @channels.response(204)
 def delete_channel(args: dict[str, Any], channel_id: str) -> Response:
     """Delete a channel; what was sent to it stays readable, what waits for it is cancelled."""

@@ -53,12 +53,6 @@ class ChannelPatch(Shape):
     expected_version = ma.fields.Integer(allow_none=True)
 
 
-class DeleteArgs(Shape):
-    """What a deletion may be bound to."""
-
-    expected_version = ma.fields.Integer(load_default=None)
-
-
 class ChannelOut(ma.Schema):
     """A channel, secrets masked."""
 

@@ -8,7 +8,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.errors import Conflict, Invalid, NotFound
+from app.core.errors import Conflict, Invalid, NotFound, check_version
 from app.core.ids import new_id
 from app.core.secrets import SecretBox
 from app.notifications import store
@@ -72,7 +72,7 @@ def change_channel(
     Secrets that come back as the mask stay as they are. The same again changes nothing.
     """
     row = _row(session, channel_id, lock=True)
-    _check_version(row, given.get("expected_version"))
+    check_version(row.version, given.get("expected_version"), "channel")
     if "type" in given and given["type"] != row.type:
         raise Invalid({"type": [f"a channel keeps its type, {row.type}; make another channel"]})
     if "name" in given:
@@ -94,7 +94,7 @@ def change_channel(
 def delete_channel(session: Session, channel_id: str, expected_version: int | None = None) -> None:
     """Delete a channel; what was sent to it stays readable, what waits for it is cancelled when its turn comes."""
     row = _row(session, channel_id, lock=True)
-    _check_version(row, expected_version)
+    check_version(row.version, expected_version, "channel")
     if row.id == WEBSOCKET:
         raise Conflict("the channel websocket cannot be deleted; disable it instead")
     session.delete(row)
@@ -133,11 +133,6 @@ def _check_name(session: Session, name: str, own_id: str | None) -> None:
     taken = session.scalar(sa.select(store.ChannelRow.id).where(store.ChannelRow.name == name))
     if taken is not None and taken != own_id:
         raise Conflict(f"there is a channel named {name} already")
-
-
-def _check_version(row: store.ChannelRow, expected: int | None) -> None:
-    if expected is not None and expected != row.version:
-        raise Conflict(f"the channel has changed: its version is {row.version}, not {expected}; read it again")
 
 
 def _sealed(secrets: Secrets, box: SecretBox) -> str | None:

@@ -10,7 +10,18 @@ from sqlalchemy.orm import Session
 from app.auth.access import allow
 from app.auth.domain import Role
 from app.core.clock import utcnow
-from app.core.http import Answer, Blueprint, PageArgs, answer_json, page_of, parse_cursor, read, runtime, write
+from app.core.http import (
+    Answer,
+    Blueprint,
+    DeleteArgs,
+    PageArgs,
+    answer_json,
+    page_of,
+    parse_cursor,
+    read,
+    runtime,
+    write,
+)
 from app.telemetry.datasources import schemas, service
 from app.telemetry.datasources.schemas import datasource_out
 
@@ -76,7 +87,7 @@ def change_datasource(body: dict[str, Any], datasource_id: str) -> Response:
 
 @blueprint.route("/<datasource_id>", methods=["DELETE"])
 @allow(Role.ADMIN)
-@blueprint.arguments(schemas.DeleteArgs, location="query")
+@blueprint.arguments(DeleteArgs, location="query")
 @blueprint.response(204)
 def delete_datasource(args: dict[str, Any], datasource_id: str) -> Response:
     """Delete a data source; rules that name it fail from then on, and their health says why."""

@@ -60,12 +60,6 @@ class DatasourcePatch(_Given):
     expected_version = ma.fields.Integer(allow_none=True)
 
 
-class DeleteArgs(Shape):
-    """What a deletion may be bound to."""
-
-    expected_version = ma.fields.Integer(load_default=None)
-
-
 class DatasourceOut(ma.Schema):
     """A data source, secrets masked."""
 

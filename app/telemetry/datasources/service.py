@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import monotonic
 from app.core.durations import parse_duration
-from app.core.errors import AppError, Conflict, NotFound
+from app.core.errors import AppError, Conflict, NotFound, check_version
 from app.core.ids import new_id
 from app.core.secrets import SecretBox
 from app.telemetry.datasources import store
@@ -76,7 +76,7 @@ def change_datasource(
     Secrets that come back as the mask stay as they are. The same again changes nothing.
     """
     row = _row(session, datasource_id, lock=True)
-    _check_version(row, given.get("expected_version"))
+    check_version(row.version, given.get("expected_version"), "data source")
     if "name" in given:
         _check_name(session, given["name"], row.id)
     try:
@@ -96,7 +96,7 @@ def change_datasource(
 def delete_datasource(session: Session, datasource_id: str, expected_version: int | None = None) -> None:
     """Delete a data source; rules that name it fail from then on, and their health says why."""
     row = _row(session, datasource_id, lock=True)
-    _check_version(row, expected_version)
+    check_version(row.version, expected_version, "data source")
     session.delete(row)
     session.flush()
 
@@ -169,11 +169,6 @@ def _check_name(session: Session, name: str, own_id: str | None) -> None:
     taken = store.id_of_name(session, name)
     if taken is not None and taken != own_id:
         raise Conflict(f"there is a data source named {name} already")
-
-
-def _check_version(row: store.DatasourceRow, expected: int | None) -> None:
-    if expected is not None and expected != row.version:
-        raise Conflict(f"the data source has changed: its version is {row.version}, not {expected}; read it again")
 
 
 def _secrets(row: store.DatasourceRow, box: SecretBox) -> Secrets:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import structlog
 from sqlalchemy.orm import Session
@@ -144,20 +144,13 @@ def _in_batches(
             came.put(None)
 
     threading.Thread(target=feed, name="answers", daemon=True).start()
-    while (first := came.get()) is not None:
-        batch = [first]
-        over = False
-        while not over:
-            try:
-                following = came.get_nowait()
-            except Empty:
-                break
-            over = following is None
-            if following is not None:
-                batch.append(following)
+    over = False
+    while not over:
+        batch = [came.get()]
+        while not came.empty():  # nobody else takes from it
+            batch.append(came.get())
+        over = batch[-1] is None
         for one in batch:
             if isinstance(one, BaseException):
                 raise one
-        yield [one for one in batch if not isinstance(one, BaseException)]
-        if over:
-            return
+        yield [one for one in batch if isinstance(one, tuple)]

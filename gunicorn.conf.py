@@ -36,7 +36,8 @@ logger_class = Logger
 
 def post_worker_init(worker: Any) -> None:
     """A web process is ready: from here on it shows that beats of heartbeats can come in."""
-    ticks.show_web(worker.wsgi.extensions["alerting"].redis)
+    open_ends = worker.wsgi.extensions["alerting"]
+    ticks.show_web(open_ends.redis, open_ends.ending)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

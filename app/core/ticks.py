@@ -1,7 +1,6 @@
 """Signs of life: when each queue's worker last ran its stage, when Beat last asked for it, when the API was last up."""
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,21 +26,19 @@ def note(redis: Redis, queue: str, now: datetime, *, asked_by_beat: bool) -> Non
         log.warning("tick not noted", queue=queue, error=str(error))
 
 
-def show_web(redis: Redis, every_s: float = 2.0) -> Callable[[], None]:
-    """Note now and every two seconds that a web process is up, from a thread of its own; returns what ends it.
+def show_web(redis: Redis, ending: threading.Event, every_s: float = 2.0) -> None:
+    """Note now and every two seconds that a web process is up, from a thread of its own, until it is `ending`.
 
     To be called after any fork, which no thread survives.
     """
-    ended = threading.Event()
 
     def keep_noting() -> None:
         while True:
             note(redis, WEB, utcnow(), asked_by_beat=False)
-            if ended.wait(every_s):
+            if ending.wait(every_s):
                 return
 
     threading.Thread(target=keep_noting, name="signs-of-life", daemon=True).start()
-    return ended.set
 
 
 def last_seen(redis: Redis) -> dict[str, datetime]:

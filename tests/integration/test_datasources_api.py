@@ -5,7 +5,8 @@ import pytest
 from app.core.outgoing import MASK
 from app.core.secrets import SecretBox
 from app.telemetry.datasources.service import datasources_named
-from tests.receivers.prometheus import prometheus, scalar, silence, vector
+from tests.receivers.answering import silence
+from tests.receivers.prometheus import prometheus, scalar, vector
 
 PROD = {"id": "prod", "name": "Production", "url": "https://prometheus.example.org"}
 SECRETS = {"username": "me", "password": "pa55", "headers": {"X-Scope-OrgID": "tenant"}}

@@ -8,7 +8,9 @@ import pytest
 from app.telemetry.datasources.domain import Datasource, QueryFailed, SourceFailed
 from app.telemetry.prometheus import Answer, Asked, Sessions, ask_all
 from tests.conditions import eventually
-from tests.receivers.prometheus import failure, prometheus, reply, scalar, silence
+from tests.receivers.answering import silence
+from tests.receivers.answering import status as reply
+from tests.receivers.prometheus import failure, prometheus, scalar
 
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -10,20 +10,10 @@ import pytest
 from app.telemetry.datasources.domain import Datasource, QueryFailed, SourceFailed
 from app.telemetry.prometheus import Answer, Sessions, ask
 from app.telemetry.prometheus.answers import MAX_ANSWERS
-from tests.receivers.prometheus import (
-    cut_short,
-    drip,
-    drip_header,
-    endless,
-    failure,
-    garbage,
-    hang_up,
-    prometheus,
-    reply,
-    scalar,
-    silence,
-    vector,
-)
+from tests.receivers.answering import drip as drip_header
+from tests.receivers.answering import garbage, hang_up, silence
+from tests.receivers.answering import status as reply
+from tests.receivers.prometheus import cut_short, drip, endless, failure, prometheus, scalar, vector
 
 AT = datetime(2026, 1, 31, 12, 0, 0, 250_000, tzinfo=UTC)
 

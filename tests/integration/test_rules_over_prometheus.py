@@ -10,7 +10,9 @@ from app.core.clock import utcnow
 from app.querying import Rounds
 from app.rules.store import RULES
 from tests.conditions import eventually
-from tests.receivers.prometheus import failure, prometheus, reply, silence, vector
+from tests.receivers.answering import silence
+from tests.receivers.answering import status as reply
+from tests.receivers.prometheus import failure, prometheus, vector
 
 DOWN = {"name": "Target is down", "severity": "HIGH", "source": "prometheus", "query": "up == 0", "interval": "1s"}
 

@@ -6,6 +6,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from tests.receivers.answering import status as reply
+
 
 class StandIn(ThreadingHTTPServer):
     """Answers `/prefix/api/v1/query` with `answers[query]`: a value of result(), or a function of the handler.
@@ -92,29 +94,9 @@ def scalar(value):
     return {"resultType": "scalar", "result": [1.5, value]}
 
 
-def reply(status, body=b"", **headers):
-    """An answer with this status and body."""
-
-    def answer(handler):
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    return answer
-
-
 def failure(status, kind, message):
     """An error in the words of the query API."""
     return reply(status, json.dumps({"status": "error", "errorType": kind, "error": message}).encode())
-
-
-def silence(handler):
-    """Say nothing until the test ends."""
-    handler.server.ending.wait(30)
-    handler.close_connection = True
 
 
 def drip(handler):
@@ -123,15 +105,6 @@ def drip(handler):
     with contextlib.suppress(OSError):
         while not handler.server.ending.wait(0.02):
             handler.wfile.write(b"1\r\n \r\n")
-    handler.close_connection = True
-
-
-def drip_header(handler):
-    """A header that never ends, a byte at a time."""
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    with contextlib.suppress(OSError):
-        while not handler.server.ending.wait(0.02):
-            handler.wfile.write(b".")
     handler.close_connection = True
 
 
@@ -144,20 +117,9 @@ def endless(handler):
     handler.close_connection = True
 
 
-def garbage(handler):
-    """Bytes that are no HTTP."""
-    handler.wfile.write(b"\x00\x01 what is this\r\n\r\n")
-    handler.close_connection = True
-
-
 def cut_short(handler):
     """Half of the body that was promised."""
     handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"status": "succ')
-    handler.close_connection = True
-
-
-def hang_up(handler):
-    """Close without a word."""
     handler.close_connection = True
 
 
